@@ -1,0 +1,195 @@
+"""Fingerprints of what a step's result depends on beside its settings: the code behind it and the data before it.
+
+Kubeflow's cache key has the step's wrapper and arguments, not the package behind the wrapper, nor what lies at an
+unchanged path. So both are fingerprinted before a run starts, and passed as arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+OWN_PACKAGES = ("estafet", "components", "serving", "monitoring")
+NOT_PART_OF_A_RESULT = ("estafet.telemetry", "estafet.tracking", "estafet.errors", "estafet.provenance")
+"""Modules that carry results about but do not make them; a change there reruns nothing."""
+
+
+@dataclass(frozen=True)
+class CodeFingerprint:
+    """What a step's code was.
+
+    Attributes:
+        digest: Fingerprint of it all, in hexadecimal.
+        parts: Fingerprint of each source file (by its module name) and version of each library.
+    """
+
+    digest: str
+    parts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SourceFingerprint:
+    """What lay at the sources.
+
+    Attributes:
+        digest: Fingerprint of the files' names, sizes and times of change, in hexadecimal.
+        num_files: Number of files.
+        num_bytes: Their size in all.
+        files: Size and time of change of each, by path.
+    """
+
+    digest: str
+    num_files: int
+    num_bytes: int
+    files: Mapping[str, str]
+
+
+def fingerprint_code(module: str, *, extra_files: Iterable[Path] = ()) -> CodeFingerprint:
+    """Fingerprint a module with everything of ours that it imports, at any depth, and the libraries behind that.
+
+    Args:
+        module: A module's name, such as `components.train.step`.
+        extra_files: More source files that count, such as the user's own model.
+
+    Returns:
+        The fingerprint; comments count, since telling them apart is not worth a wrong reuse.
+    """
+    parts: dict[str, str] = {}
+    libraries: set[str] = set()
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name in parts or name in NOT_PART_OF_A_RESULT:
+            continue
+        path = _source_of(name)
+        if path is None:
+            continue
+        digest, imported = _read_module(path, name, path.stat().st_mtime_ns)
+        parts[name] = digest
+        pending += [*imported, *_parents(name)]
+        libraries |= {other.partition(".")[0] for other in imported}
+    for path in extra_files:
+        digest, imported = _read_module(path, path.stem, path.stat().st_mtime_ns)
+        parts[path.name] = digest
+        libraries |= {other.partition(".")[0] for other in imported}
+    parts |= _library_versions(libraries)
+    parts["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return CodeFingerprint(_digest(f"{key}={value}" for key, value in sorted(parts.items())), parts)
+
+
+def fingerprint_sources(sources: Iterable[str]) -> SourceFingerprint:
+    """Fingerprint the files that sources name: size and time of change, without reading them.
+
+    Args:
+        sources: Absolute paths or globs; URLs are fingerprinted by the storage's generation and checksum.
+
+    Returns:
+        The fingerprint; a source that is not there counts as empty, and `ingest` says so.
+    """
+    files: dict[str, str] = {}
+    num_bytes = 0
+    for source in sources:
+        listed = _remote_files(source) if "://" in source else _local_files(source)
+        for name, size, stamp in listed:
+            files[name] = f"{size} {stamp}"
+            num_bytes += size
+    lines = (f"{name} {stamp}" for name, stamp in sorted(files.items()))
+    return SourceFingerprint(_digest(lines), len(files), num_bytes, files)
+
+
+def fingerprint(*values: object) -> str:
+    """Return a short fingerprint of values that print alike on every machine."""
+    return _digest(map(repr, values))
+
+
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()[:32]
+
+
+def _source_of(module: str) -> Path | None:
+    """Return the source file of one of our modules, without importing it; None for anything else."""
+    if module.partition(".")[0] not in OWN_PACKAGES:
+        return None
+    root = importlib.util.find_spec(module.partition(".")[0])
+    if root is None or root.origin is None:
+        return None
+    path = Path(root.origin).parent.joinpath(*module.split(".")[1:])
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _parents(module: str) -> list[str]:
+    pieces = module.split(".")
+    return [".".join(pieces[:n]) for n in range(1, len(pieces))]
+
+
+@lru_cache(maxsize=4096)
+def _read_module(path: Path, name: str, _mtime_ns: int) -> tuple[str, tuple[str, ...]]:
+    text = path.read_bytes()
+    return hashlib.sha256(text).hexdigest()[:16], tuple(sorted(_imports(text, name, path.name == "__init__.py")))
+
+
+def _imports(text: bytes, module: str, is_package: bool) -> Iterator[str]:
+    """Name every module that a source file imports, inside functions too; `from a import b` names a and a.b."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                here = module.split(".") if is_package else module.split(".")[:-1]
+                base = ".".join([*here[: len(here) - node.level + 1], *([base] if base else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
+
+
+def _library_versions(imported: set[str]) -> dict[str, str]:
+    others = {name for name in imported if name not in OWN_PACKAGES and name not in sys.stdlib_module_names}
+    versions = {}
+    for name in others:
+        for distribution in _distributions().get(name, ())[:1]:
+            versions[distribution] = metadata.version(distribution)
+    return versions
+
+
+def _local_files(source: str) -> Iterator[tuple[str, int, int]]:
+    path = Path(source)
+    if path.is_dir():
+        found: Iterable[Path] = (entry for entry in path.rglob("*"))
+    elif path.exists():
+        found = [path]
+    else:
+        anchor = Path(path.anchor or ".")
+        found = anchor.glob(str(path.relative_to(anchor))) if any(c in source for c in "*?[") else []
+    for entry in found:
+        if entry.is_file():
+            stat = entry.stat()
+            yield str(entry), stat.st_size, stat.st_mtime_ns
+
+
+def _remote_files(source: str) -> Iterator[tuple[str, int, str]]:
+    from estafet.storage import list_objects
+
+    for item in list_objects(source):
+        yield item.url, item.num_bytes, f"{item.generation} {item.crc32c}"

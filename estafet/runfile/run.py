@@ -1,0 +1,51 @@
+"""The run file itself: its sections, and the name and task at its head."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from estafet.runfile.data import Data
+from estafet.runfile.evaluate import Evaluate
+from estafet.runfile.model import Model
+from estafet.runfile.monitor import Monitor
+from estafet.runfile.release import Deploy, Export, Serve
+from estafet.runfile.section import Section
+from estafet.runfile.services import Cluster, Notify, Tracking
+from estafet.runfile.tasks import Task
+from estafet.runfile.train import Train
+from estafet.runfile.tune import Tune
+
+
+class RunFile(Section):
+    """One file that says how raw data become a model that is served and watched."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    """Name of the model, of its MLflow experiment and of its folder: lower-case letters, digits and hyphens."""
+    task: Task
+    """What the model is asked to do."""
+    workspace: str = ".estafet"
+    """Folder for artifacts, the cache, the MLflow store, served models and logs, relative to the run file."""
+    data: Data
+    """Where the raw data are, what to learn from them, and how to split them."""
+    model: Model = Model()
+    """Which Keras model to build, and the hyperparameters that are fixed."""
+    tune: Tune = Tune()
+    """How hyperparameters are searched on a subsample."""
+    train: Train = Train()
+    """Epochs, the batch-size schedule, the optimiser and the distribution strategy."""
+    evaluate: Evaluate = Evaluate()
+    """The headline metric and the gates between a candidate and its release."""
+    export: Export = Export()
+    """The SavedModel and what is stored with it."""
+    deploy: Deploy = Deploy()
+    """Where a released model goes."""
+    serve: Serve = Serve()
+    """How `estafet serve` answers."""
+    monitor: Monitor = Monitor()
+    """When a window of requests counts as drift, and what follows from it."""
+    tracking: Tracking = Tracking()
+    """Where MLflow keeps what is known of each run."""
+    notify: Notify = Notify()
+    """Whom to tell."""
+    cluster: Cluster = Cluster()
+    """The Kubeflow Pipelines end point that `estafet submit` uses."""

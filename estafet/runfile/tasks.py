@@ -1,0 +1,44 @@
+"""The tasks that Estafet knows, and the metric that heads each one's report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What the model is asked to do."""
+
+    IMAGE_CLASSIFICATION = "image_classification"
+    TABULAR_CLASSIFICATION = "tabular_classification"
+    TABULAR_REGRESSION = "tabular_regression"
+    FORECASTING = "forecasting"
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the label is one of a fixed set of classes."""
+        return self in (Task.IMAGE_CLASSIFICATION, Task.TABULAR_CLASSIFICATION)
+
+    @property
+    def headline_metric(self) -> str:
+        """The metric that decides, unless the run file names another."""
+        return {
+            Task.IMAGE_CLASSIFICATION: "accuracy",
+            Task.TABULAR_CLASSIFICATION: "roc_auc",
+            Task.TABULAR_REGRESSION: "rmse",
+            Task.FORECASTING: "mae",
+        }[self]
+
+
+HIGHER_IS_BETTER = {
+    "accuracy": True,
+    "balanced_accuracy": True,
+    "roc_auc": True,
+    "f1_macro": True,
+    "r2": True,
+    "skill": True,
+    "log_loss": False,
+    "rmse": False,
+    "mae": False,
+    "mape": False,
+}
+"""Every metric that `evaluate` can compute, and whether more of it is better."""

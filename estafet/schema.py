@@ -1,0 +1,59 @@
+"""The schema of a data set: its features with their statistics, and its label with its classes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class NumericFeature(_Part):
+    """A column of numbers; the statistics are those of the training split."""
+
+    kind: Literal["numeric"] = "numeric"
+    name: str
+    mean: float
+    std: float
+    """Standard deviation (of the population); 0 for a constant column."""
+    min: float
+    max: float
+    missing_share: float
+    """Share of missing values, from 0 to 1."""
+    is_integer: bool = False
+
+
+class CategoricalFeature(_Part):
+    """A column of words; the statistics are those of the training split."""
+
+    kind: Literal["categorical"] = "categorical"
+    name: str
+    categories: tuple[str, ...]
+    """The words that the training split holds, most frequent first, at most 10,000."""
+    missing_share: float
+
+
+class Label(_Part):
+    """What is predicted."""
+
+    name: str
+    classes: tuple[str, ...] | None = None
+    """For classification: the classes, sorted (as numbers, where all of them are); an example's label is its index."""
+    mean: float | None = None
+    """For regression: mean of the training split."""
+    std: float | None = None
+    """For regression: standard deviation of the training split."""
+
+
+class Schema(_Part):
+    """The features, in the order of the vectors that hold them, and the label."""
+
+    numeric: tuple[NumericFeature, ...] = ()
+    """For forecasting: the channels, the series to forecast first."""
+    categorical: tuple[CategoricalFeature, ...] = ()
+    label: Label
+    time: str | None = None
+    """For forecasting: the column with the time of each step."""

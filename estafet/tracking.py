@@ -1,0 +1,275 @@
+"""What is known of each run goes to MLflow: one parent run for a pipeline run, a nested run for each step that ran."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from estafet.errors import ConfigError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PARENT_RUN_VARIABLE = "ESTAFET_MLFLOW_PARENT_RUN_ID"
+MAX_PARAMETER_CHARS = 6000
+MAX_BATCH = 1000
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+class Tracker(Protocol):
+    """Where a step says what it found; every method may be called often and cheaply."""
+
+    def log_parameters(self, parameters: Mapping[str, object]) -> None:
+        """Record settings, by name."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers, by name, at an epoch or trial (from 0) where one is given."""
+
+    def log_file(self, path: str | Path, folder: str = "") -> None:
+        """Keep a file, or all files below a folder, with the run."""
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Record words about the run, by name."""
+
+    def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
+        """Record which data set was used, its version, and for what (`training`, `evaluation`)."""
+
+
+class NullTracker:
+    """A tracker that forgets, for use as a library and in tests."""
+
+    def log_parameters(self, parameters: Mapping[str, object]) -> None:
+        """Forget the settings."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Forget the numbers."""
+
+    def log_file(self, path: str | Path, folder: str = "") -> None:
+        """Forget the file."""
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Forget the words."""
+
+    def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
+        """Forget the data set."""
+
+
+class MlflowTracker:
+    """One MLflow run, made when the first thing is logged.
+
+    Attributes:
+        uri: The MLflow tracking URI.
+        experiment: The experiment's name.
+        run_name: The name of the run.
+        parent_run_id: The run that this one is nested in, if any.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        run_name: str,
+        *,
+        parent_run_id: str | None = None,
+        run_id: str | None = None,
+        artifact_root: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ):
+        self.uri, self.experiment, self.run_name, self.parent_run_id = uri, experiment, run_name, parent_run_id
+        self._artifact_root, self._tags = artifact_root, dict(tags or {})
+        self._client: MlflowClient | None = None
+        self._run_id = run_id
+
+    @property
+    def client(self) -> MlflowClient:
+        """The MLflow client, imported and connected when it is first needed."""
+        if self._client is None:
+            self._client = connect(self.uri)
+        return self._client
+
+    @property
+    def started(self) -> bool:
+        """Whether the run exists already."""
+        return self._run_id is not None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; the run is made where it does not exist yet."""
+        if self._run_id is None:
+            tags = {"mlflow.runName": self.run_name, "mlflow.source.name": "estafet", **self._tags}
+            if self.parent_run_id:
+                tags["mlflow.parentRunId"] = self.parent_run_id
+            self._run_id = self.client.create_run(self.experiment_id, run_name=self.run_name, tags=tags).info.run_id
+        return self._run_id
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment's id; the experiment is made where it does not exist yet."""
+        if self.parent_run_id:
+            return self.client.get_run(self.parent_run_id).info.experiment_id
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is None:
+            try:
+                return self.client.create_experiment(self.experiment, artifact_location=self._artifact_root)
+            except MlflowException:  # another run may have made it in the meantime
+                found = self.client.get_experiment_by_name(self.experiment)
+                if found is None:
+                    raise
+        if found.lifecycle_stage == "deleted":
+            raise ConfigError(
+                f"the MLflow experiment '{self.experiment}' was deleted.",
+                hint=f"restore it (`mlflow experiments restore -x {found.experiment_id}`), "
+                "or set tracking.experiment to another name.",
+            )
+        return found.experiment_id
+
+    def log_parameters(self, parameters: Mapping[str, object]) -> None:
+        """Record settings; nested ones get dotted names."""
+        from mlflow.entities import Param
+
+        flat = [Param(key, str(value)[:MAX_PARAMETER_CHARS]) for key, value in flatten(parameters).items()]
+        for start in range(0, len(flat), 100):
+            self.client.log_batch(self.run_id, params=flat[start : start + 100])
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers in one batch, which is 100 times faster than one by one."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        batch = [Metric(name, float(value), now, step or 0) for name, value in metrics.items()]
+        for start in range(0, len(batch), MAX_BATCH):
+            self.client.log_batch(self.run_id, metrics=batch[start : start + MAX_BATCH])
+
+    def log_file(self, path: str | Path, folder: str = "") -> None:
+        """Keep a file, or all files below a folder, among the run's artifacts."""
+        log = self.client.log_artifacts if Path(path).is_dir() else self.client.log_artifact
+        log(self.run_id, str(path), folder or None)
+
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Record words about the run."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+
+    def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
+        """Record which data set was used."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(name=name, digest=version[:36], source_type="estafet", source=source)
+        self.client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
+
+    def end(self, status: str) -> None:
+        """Close the run: FINISHED, FAILED or KILLED."""
+        if self.started:
+            self.client.set_terminated(self.run_id, status)
+
+
+def connect(uri: str) -> MlflowClient:
+    """Return a client of the MLflow store at `uri`.
+
+    Raises:
+        ServiceUnavailable: The server does not answer.
+    """
+    check_reachable(uri)
+    import logging
+    import warnings
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="mlflow")
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def check_reachable(uri: str, timeout_s: float = 5) -> None:
+    """Knock at the store before a run spends hours on results that it could not record: a server's health, or its port.
+
+    Raises:
+        ConfigError: MLflow's file store was asked for, which MLflow 3 refuses.
+        ServiceUnavailable: The server does not answer within `timeout_s` seconds.
+    """
+    kind = urllib.parse.urlsplit(uri).scheme
+    if kind in ("", "file"):
+        raise ConfigError(
+            f"the tracking URI '{uri}' is a folder, which MLflow 3 no longer accepts.",
+            hint="set tracking.uri to sqlite:///mlflow.db, or to the URL of an MLflow server.",
+        )
+    if kind not in ("http", "https"):
+        _check_database(uri, timeout_s)
+        return
+    shown = _without_credentials(uri)
+    try:
+        with urllib.request.urlopen(f"{shown.rstrip('/')}/health", timeout=timeout_s):
+            return
+    except urllib.error.HTTPError as error:
+        if error.code < 500 and error.code != 404:
+            return  # it answers, and asks for credentials that MLflow's client has
+        reason: object = f"HTTP {error.code}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+    raise _no_answer(shown, reason)
+
+
+def _without_credentials(uri: str) -> str:
+    parts = urllib.parse.urlsplit(uri)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _check_database(uri: str, timeout_s: float) -> None:
+    """Knock at a database server's port: MLflow itself would try again for minutes."""
+    parts = urllib.parse.urlsplit(uri)
+    port = parts.port or DATABASE_PORTS.get(parts.scheme.partition("+")[0])
+    if parts.hostname is None or port is None:
+        return
+    try:
+        socket.create_connection((parts.hostname, port), timeout_s).close()
+    except OSError as error:
+        raise _no_answer(f"{parts.scheme}://{parts.hostname}:{port}", error) from error
+
+
+def _no_answer(uri: str, reason: object) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        f"the MLflow store at {uri} does not answer: {reason}.",
+        hint="start it, correct tracking.uri or MLFLOW_TRACKING_URI, or unset both to use SQLite in the workspace.",
+    )
+
+
+def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested mappings as one, with dotted names."""
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat
+
+
+def tracker_from_environment(step: str) -> MlflowTracker | NullTracker:
+    """Return the tracker for a step: nested in the pipeline's run, or the run that Kubeflow's MLflow plugin made."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return NullTracker()
+    adopted = os.environ.get("MLFLOW_RUN_ID")
+    return MlflowTracker(
+        uri,
+        os.environ.get("MLFLOW_EXPERIMENT_NAME", "estafet"),
+        step,
+        parent_run_id=os.environ.get(PARENT_RUN_VARIABLE),
+        run_id=adopted,
+        tags={"estafet.step": step},
+    )
