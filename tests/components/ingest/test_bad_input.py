@@ -1,0 +1,388 @@
+"""What is wrong with the data is said with its values, and what to change; nothing is left half-written."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from components.ingest import step
+from estafet.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Return a function that ingests, expects an error, checks that no file is left, and gives message and hint."""
+
+    def run(settings, kind=DataError):
+        out = tmp_path / "artifacts" / "dataset"
+        with pytest.raises(kind) as caught:
+            step.ingest(settings, out)
+        assert not out.parent.exists() or list(out.parent.iterdir()) == []
+        assert caught.value.hint
+        return caught.value.message, caught.value.hint
+
+    return run
+
+
+ROWS = [[i, i * 2, ["no", "yes"][i % 2]] for i in range(60)]
+HEADER = ["a", "b", "y"]
+
+
+def test_a_file_that_is_not_there_names_the_closest(write_csv, settings, refused, tmp_path):
+    write_csv(HEADER, ROWS, name="customers.csv")
+
+    message, hint = refused(settings("tabular_classification", tmp_path / "custmers.csv", label="y"))
+
+    assert "custmers.csv' does not exist" in message
+    assert "'customers.csv'" in hint
+
+
+def test_a_glob_without_match_names_what_there_is(write_csv, settings, refused, tmp_path):
+    write_csv(HEADER, ROWS, name="customers.csv")
+
+    message, hint = refused(settings("tabular_classification", tmp_path / "part-*.csv", label="y"))
+
+    assert "no file matches" in message
+    assert "customers.csv" in hint
+
+
+def test_a_folder_that_is_not_there_names_the_closest(digits_folder, settings, refused):
+    message, hint = refused(settings("image_classification", digits_folder.parent / "digit" / "*"))
+
+    assert "no file matches" in message
+    assert digits_folder.name in hint
+
+
+def test_an_empty_file(settings, refused, tmp_path):
+    (tmp_path / "empty.csv").touch()
+
+    message, _ = refused(settings("tabular_classification", tmp_path / "empty.csv", label="y"))
+
+    assert "empty.csv' is empty (0 bytes)" in message
+
+
+def test_a_header_without_rows(write_csv, settings, refused):
+    message, _ = refused(settings("tabular_classification", write_csv(HEADER, []), label="y"))
+
+    assert "a header and no rows: a, b, y" in message
+
+
+@pytest.mark.parametrize(("used", "typed"), [(";", '";"'), ("\t", '"\\t"'), ("|", '"|"')])
+def test_a_wrong_delimiter_is_guessed(write_csv, settings, refused, used, typed):
+    path = write_csv(HEADER, [[1.5, 2, "no"]], delimiter=used)
+
+    message, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert "has one column" in message
+    assert hint == f"set data.delimiter: {typed}"
+
+
+def test_a_file_with_semicolons_and_decimal_commas(settings, refused, tmp_path):
+    path = tmp_path / "european.csv"
+    path.write_text("a;b;y\n1,5;2,5;no\n3,5;4,5;yes\n")
+
+    _, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert hint == 'set data.delimiter: ";"'
+
+
+def test_a_line_with_too_few_fields(settings, refused, tmp_path):
+    path = tmp_path / "ragged.csv"
+    path.write_text("a,b,y\n1,2,no\n3,yes\n")
+
+    message, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert "Expected 3 columns, got 2" in message
+    assert "data.delimiter" in hint
+
+
+def test_text_that_is_not_utf8(settings, refused, tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("a,y\né,no\n".encode("latin1") * 3)
+
+    _, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert "iconv" in hint
+
+
+def test_a_file_that_is_no_parquet(settings, refused, tmp_path):
+    path = tmp_path / "x.parquet"
+    path.write_text("a,b\n1,2\n")
+
+    message, _ = refused(settings("tabular_classification", path, label="y"))
+
+    assert "x.parquet' cannot be read" in message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"label": "speices"}, {"label": "species", "features": ["speices"]}, {"label": "species", "time": "speices"}],
+)
+def test_a_column_that_is_not_there_names_the_closest(write_csv, settings, refused, values):
+    path = write_csv(["a", "b", "species"], ROWS)
+
+    message, hint = refused(settings("tabular_classification", path, **values), ConfigError)
+
+    assert "no column 'speices'" in message
+    assert "did you mean 'species'?" in hint
+
+
+def test_no_label_named(write_csv, settings, refused):
+    _, hint = refused(settings("tabular_classification", write_csv(HEADER, ROWS)), ConfigError)
+
+    assert hint == "set it to one of: a, b, y."
+
+
+def test_a_feature_with_a_name_of_the_reports(write_csv, settings, refused):
+    path = write_csv(["prediction", "b", "y"], ROWS)
+
+    message, hint = refused(settings("tabular_classification", path, label="y"), ConfigError)
+
+    assert "'prediction' cannot be a feature" in message
+    assert "data.ignore" in hint
+
+
+def test_a_column_of_times_is_no_feature(write_csv, settings, refused):
+    path = write_csv(["day", "y"], [["2026-11-20", i % 2] for i in range(9)])
+
+    message, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert "column 'day' holds date32" in message
+    assert "data.ignore: [day]" in hint
+
+
+def test_labels_that_are_missing_are_counted_and_named(write_csv, settings, refused):
+    rows = [[i, i, "" if i in (4, 7) else ["no", "yes"][i % 2]] for i in range(60)]
+
+    message, hint = refused(settings("tabular_classification", write_csv(HEADER, rows), label="y"))
+
+    assert message.startswith("2 of 60 rows cannot be used (data.csv row 5: the label is missing; data.csv row 8")
+    assert "data.max_bad_share: 0.0334" in hint
+
+
+def test_the_share_that_the_hint_names_is_enough(write_csv, settings, tmp_path):
+    rows = [[i, i, "" if i in (4, 7) else ["no", "yes"][i % 2]] for i in range(60)]
+    made = settings("tabular_classification", write_csv(HEADER, rows), label="y", max_bad_share=0.0334)
+
+    manifest = step.ingest(made, tmp_path / "out")
+
+    assert manifest.num_bad_examples == 2
+    assert [(bad.where, bad.reason) for bad in manifest.bad_examples] == [
+        ("data.csv row 5", "the label is missing"),
+        ("data.csv row 8", "the label is missing"),
+    ]
+    assert sum(split.num_examples for split in manifest.splits.values()) == 58
+    assert step.summary(manifest).endswith(" · 2 left out")
+
+
+def test_a_missing_numeric_label(write_csv, settings, refused):
+    path = write_csv(["a", "y"], [[i, "nan" if i == 3 else i / 7] for i in range(60)])
+
+    message, _ = refused(settings("tabular_regression", path, label="y"))
+
+    assert "1 of 60 rows cannot be used (data.csv row 4: the label is missing)" in message
+
+
+def test_no_label_at_all(write_csv, settings, refused):
+    path = write_csv(["a", "y"], [[i, ""] for i in range(60)])
+
+    _, hint = refused(settings("tabular_classification", path, label="y", max_bad_share=0.99))
+
+    assert "none is left" in hint
+
+
+def test_one_class(write_csv, settings, refused):
+    path = write_csv(["a", "y"], [[i, "yes"] for i in range(60)])
+
+    message, _ = refused(settings("tabular_classification", path, label="y"))
+
+    assert "the label 'y' holds 1 class in the training split ('yes')" in message
+
+
+def test_classes_that_are_measurements(write_csv, settings, refused):
+    path = write_csv(["a", "y"], [[i, i / 7] for i in range(60)])
+
+    message, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert "60 different numbers with fractions, from 0 to 8.42857" in message
+    assert "tabular_regression" in hint
+
+
+def test_a_regression_of_words(write_csv, settings, refused):
+    message, hint = refused(settings("tabular_regression", write_csv(HEADER, ROWS), label="y"))
+
+    assert "is to be a number and holds words: 'no', 'yes'" in message
+    assert "tabular_classification" in hint
+
+
+def test_a_word_among_numbers_to_predict_is_named(write_csv, settings, refused):
+    path = write_csv(["a", "y"], [[i, "n/k" if i == 9 else i] for i in range(60)])
+
+    message, _ = refused(settings("tabular_regression", path, label="y"))
+
+    assert "data.csv row 10: the label 'n/k' is no number" in message
+
+
+def test_too_few_rows_for_a_split(write_csv, settings, refused):
+    message, hint = refused(settings("tabular_classification", write_csv(HEADER, ROWS[:4]), label="y"))
+
+    assert "split is empty: 4 examples are too few" in message
+    assert "data.split" in hint
+
+
+def test_sources_with_different_columns(write_csv, settings, refused, tmp_path):
+    write_csv(HEADER, ROWS, name="1.csv")
+    write_csv(["a", "c", "y"], ROWS, name="2.csv")
+
+    message, _ = refused(settings("tabular_classification", tmp_path / "*.csv", label="y"))
+
+    assert "'2.csv' lacks b and adds c, compared with '1.csv'" in message
+
+
+def test_sources_with_different_types(write_csv, settings, refused, tmp_path):
+    write_csv(HEADER, ROWS, name="1.csv")
+    write_csv(HEADER, [["x", *row[1:]] for row in ROWS], name="2.csv")
+
+    message, _ = refused(settings("tabular_classification", tmp_path / "*.csv", label="y"))
+
+    assert "column 'a' is int64 in '1.csv' and string in '2.csv'" in message
+
+
+def test_a_task_that_does_not_suit_the_data(write_csv, settings, refused):
+    message, _ = refused(settings("image_classification", write_csv(HEADER, ROWS)), ConfigError)
+
+    assert "image_classification is not learnt from csv" in message
+
+
+@pytest.fixture
+def damaged_images(tmp_path):
+    """Sixty good images of two classes, and four that are not."""
+    root = tmp_path / "images"
+    for name in ("cat", "dog"):
+        (root / name).mkdir(parents=True)
+        for i in range(30):
+            Image.new("L", (4, 4), 4 * i + (2 if name == "dog" else 0)).save(root / name / f"{i:02d}.png")
+    whole = (root / "cat" / "00.png").read_bytes()
+    (root / "cat" / "zero.png").touch()
+    (root / "cat" / "cut.png").write_bytes(whole[:-20])
+    (root / "dog" / "text.jpg").write_text("this is no image")
+    (root / "dog" / "flipped.png").write_bytes(whole[:45] + bytes([whole[45] ^ 1]) + whole[46:])
+    (root / "dog" / "notes.txt").write_text("neither is this, but nobody says so")
+    (root / "dog" / ".DS_Store").write_text("")
+    return root
+
+
+def test_unreadable_images_are_counted_and_named(damaged_images, settings, refused):
+    message, hint = refused(settings("image_classification", damaged_images, max_bad_share=0.05))
+
+    assert message.startswith("4 of 64 images cannot be used")
+    for name in (
+        "cat/zero.png: the file is empty",
+        "cat/cut.png: ",
+        "dog/text.jpg: it is no PNG or JPEG",
+        "dog/flipped",
+    ):
+        assert name in message
+    assert "data.max_bad_share: 0.0625 (it is 0.05)" in hint
+
+
+def test_unreadable_images_below_the_share_are_left_out(damaged_images, settings, tmp_path):
+    manifest = step.ingest(settings("image_classification", damaged_images, max_bad_share=0.0625), tmp_path / "out")
+
+    assert sum(split.num_examples for split in manifest.splits.values()) == 60
+    assert manifest.num_bad_examples == 4
+    assert {bad.where for bad in manifest.bad_examples} == {
+        "cat/zero.png",
+        "cat/cut.png",
+        "dog/text.jpg",
+        "dog/flipped.png",
+    }
+
+
+def test_folders_of_folders_are_no_classes(damaged_images, settings, refused, tmp_path):
+    (tmp_path / "all").mkdir()
+    damaged_images.rename(tmp_path / "all" / "train")
+
+    message, hint = refused(settings("image_classification", tmp_path / "all"))
+
+    assert "holds folders (cat, dog)" in message
+    assert "all/train" in hint
+
+
+def test_images_as_fractions(settings, refused, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((9, 4, 4)), y=np.arange(9))
+
+    message, hint = refused(settings("image_classification", tmp_path / "x.npz"))
+
+    assert "float64 and shape (9, 4, 4)" in message
+    assert "uint8" in hint
+
+
+def test_arrays_with_other_names(settings, refused, tmp_path):
+    np.savez(tmp_path / "x.npz", data=np.zeros((9, 4)), target=np.arange(9))
+
+    message, hint = refused(settings("tabular_classification", tmp_path / "x.npz"))
+
+    assert "holds the arrays data, target" in message
+    assert "x_train" in hint
+
+
+SERIES = [[f"2026-01-{i + 1:02d}", i] for i in range(31)]
+
+
+def test_a_series_too_short_for_its_window(write_csv, settings, refused):
+    path = write_csv(["day", "x"], SERIES)
+
+    message, hint = refused(settings("forecasting", path, label="x", time="day", window={"lookback": 24, "horizon": 7}))
+
+    assert "31 steps leave 25 for train, and a window needs 31 there (lookback 24, horizon 7)" in message
+    assert "data.window" in hint
+
+
+def test_a_time_that_occurs_twice(write_csv, settings, refused):
+    path = write_csv(["day", "x"], [*SERIES, ["2026-01-05", 99]])
+
+    message, _ = refused(settings("forecasting", path, label="x", time="day"))
+
+    assert (
+        "1 times in column 'day' occur twice, the first being 2026-01-05 (data.csv row 5 and data.csv row 32)"
+        in message
+    )
+
+
+def test_a_series_without_time(write_csv, settings, refused):
+    message, hint = refused(settings("forecasting", write_csv(["day", "x"], SERIES), label="x"), ConfigError)
+
+    assert "forecasting needs data.time" in message
+    assert "day, x" in hint
+
+
+def test_a_time_that_is_none(write_csv, settings, refused):
+    path = write_csv(["day", "x"], [*SERIES, ["yesterday", 1]])
+
+    message, _ = refused(settings("forecasting", path, label="x", time="day"))
+
+    assert "row 32: 'yesterday' in column 'day' is no time" in message
+
+
+def test_a_series_split_by_hash(write_csv, settings, refused):
+    made = settings("forecasting", write_csv(["day", "x"], SERIES), label="x", time="day", split={"by": "hash"})
+
+    assert "split by time" in refused(made, ConfigError)[0]
+
+
+def test_a_full_disk_leaves_nothing_behind(cancer_csv, settings, tmp_path, monkeypatch):
+    """The error keeps its number, from which the step's telemetry knows what to say."""
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("estafet.records.shards.os.fsync", full)
+
+    with pytest.raises(OSError) as caught:
+        step.ingest(settings("tabular_classification", cancer_csv, label="target"), tmp_path / "out")
+
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []
