@@ -1,0 +1,96 @@
+"""Simple models on the same examples: what a candidate has to beat to be worth its keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from components.evaluate.metrics import Outcome
+from estafet.records.manifest import Manifest
+from estafet.records.reading import raw_examples
+from estafet.runfile.tasks import Task
+from estafet.schema import Schema
+
+MAX_TRAIN_EXAMPLES = 50_000
+MAX_CATEGORIES = 100
+
+
+def seasonal_naive(values_NLC: np.ndarray, *, horizon: int, season: int) -> np.ndarray:
+    """Forecast each step as the value of one season ago.
+
+    Args:
+        values_NLC: Past steps, the series to forecast being the first channel.
+        horizon: Number of steps to forecast.
+        season: Number of steps in a season; where the past is shorter than one, the last value is repeated.
+
+    Returns:
+        Forecasts (N, horizon).
+
+    Source:
+        Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", section 5.2.
+    """
+    lookback = values_NLC.shape[1]
+    season = season if season <= lookback else 1
+    return values_NLC[:, lookback - season + np.arange(horizon) % season, 0]
+
+
+def majority_class(class_counts: np.ndarray, num_examples: int) -> np.ndarray:
+    """Give every example the classes' shares of the training split: probabilities (N, C)."""
+    shares_C = np.asarray(class_counts, np.float64) / np.sum(class_counts)
+    return np.tile(shares_C, (num_examples, 1))
+
+
+def outcomes(dataset_folder: str | Path, manifest: Manifest, raw: Mapping[str, np.ndarray]) -> dict[str, Outcome]:
+    """Return what simple models predict for held-out examples.
+
+    Args:
+        dataset_folder: The data set, whose training split the simple models learn from.
+        manifest: The data set's manifest.
+        raw: The held-out examples, as `raw_examples` gives them.
+    """
+    labels, task = raw["label"], manifest.task
+    if task == Task.FORECASTING:
+        window = manifest.window
+        name = "seasonal naive" if 1 < window.season <= window.lookback else "last value"
+        naive = seasonal_naive(raw["values"], horizon=window.horizon, season=window.season)
+        return {name: Outcome(task, labels, naive, naive)}
+    found = {}
+    if task.is_classification:
+        guesses = majority_class(manifest.splits["train"].class_counts, len(labels))
+        found["majority class"] = Outcome(task, labels, guesses)
+    else:
+        mean = np.full(len(labels), manifest.data_schema.label.mean, np.float64)
+        found["mean of the label"] = Outcome(task, labels, mean)
+    if task != Task.IMAGE_CLASSIFICATION:
+        name, predictions = _linear(dataset_folder, manifest, raw)
+        found[name] = Outcome(task, labels, predictions)
+    return found
+
+
+def _linear(dataset_folder: str | Path, manifest: Manifest, raw: Mapping[str, np.ndarray]) -> tuple[str, np.ndarray]:
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    train = raw_examples(dataset_folder, "train", MAX_TRAIN_EXAMPLES)
+    features_NF, held_out_NF = (design_matrix(manifest.data_schema, part) for part in (train, raw))
+    if manifest.task == Task.TABULAR_REGRESSION:
+        ridge = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(features_NF, train["label"])
+        return "ridge regression", ridge.predict(held_out_NF)
+    logistic = LogisticRegression(max_iter=1000).fit(features_NF, train["label"])
+    probabilities_NC = np.zeros((len(held_out_NF), len(manifest.data_schema.label.classes)))
+    probabilities_NC[:, logistic.classes_.astype(int)] = logistic.predict_proba(held_out_NF)
+    return "logistic regression", probabilities_NC
+
+
+def design_matrix(schema: Schema, raw: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return standardised numbers (missing ones as the mean) and one column for each frequent category, (N, F)."""
+    columns = []
+    for feature in schema.numeric:
+        standard_N = (raw[feature.name].astype(np.float64) - feature.mean) / (feature.std or 1)
+        columns.append(np.nan_to_num(standard_N, nan=0, posinf=0, neginf=0))
+    for feature in schema.categorical:
+        words_N = raw[feature.name].astype(str)
+        columns += [(words_N == category).astype(np.float64) for category in feature.categories[:MAX_CATEGORIES]]
+    num_examples = len(raw["label"])
+    return np.stack(columns, axis=1) if columns else np.zeros((num_examples, 1))

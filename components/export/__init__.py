@@ -1,0 +1,1 @@
+"""A SavedModel that takes raw features."""
