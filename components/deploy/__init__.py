@@ -1,0 +1,1 @@
+"""A numbered version, published by renaming after a smoke test."""

@@ -1,0 +1,1 @@
+"""The model server, where models go, and the registry that knows which one is the champion."""

@@ -1,0 +1,1 @@
+"""Where a released model goes: one module for each kind of place."""

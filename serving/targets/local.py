@@ -1,0 +1,182 @@
+"""A folder that a model server watches: versions appear in it whole, under a number, by renaming.
+
+<models_dir>/<name>/<number>/        served
+<models_dir>/<name>/.tmp-<random>/   being copied; servers do not look at it, and the next release removes what a
+                                     killed one left
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+from estafet.errors import ConfigError, DataError
+from serving.versions import find_versions, newest_version
+
+STAGE_PREFIX = ".tmp-"
+LOCK_FILE = "lock"
+STAGED_VERSION = 1
+
+
+class LocalTarget:
+    """The versions of one model under one folder.
+
+    Attributes:
+        folder: The model's folder.
+    """
+
+    def __init__(self, models_dir: str | Path, name: str):
+        """Look at the model `name` under `models_dir`."""
+        self.name = name
+        self.folder = Path(models_dir) / name
+
+    def versions(self) -> dict[int, Path]:
+        """Return the published versions, newest first; none where nothing was published yet."""
+        return find_versions(self.folder) if self.folder.is_dir() else {}
+
+    def newest(self) -> tuple[int, Path] | None:
+        """Return the newest version's number and folder, or None where nothing was published yet."""
+        return newest_version(self.folder)
+
+    def stage(self, servable: str | Path) -> Stage:
+        """Copy a version beside the published ones, where no server sees it.
+
+        Args:
+            servable: The version's folder.
+
+        Returns:
+            The copy, to be used as a context manager: what is not published is removed at its end.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+            DataError: There is no such version, or it is empty.
+        """
+        servable = Path(servable)
+        if not servable.is_dir() or not any(servable.iterdir()):
+            raise DataError(f"there is no model in '{servable}'.", hint="run the pipeline up to its export step.")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.remove_leftovers()
+            return Stage(self, servable)
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise ConfigError(
+                f"the folder '{self.folder}' cannot be written: {error.strerror}.",
+                hint="correct deploy.models_dir, or its permissions.",
+            ) from error
+
+    def prune(self, num_kept: int) -> list[int]:
+        """Remove all but the newest `num_kept` versions, each by renaming it out of the servers' sight first.
+
+        Returns:
+            The numbers of the versions that were removed.
+        """
+        removed = []
+        for number, folder in list(self.versions().items())[num_kept:]:
+            grave = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=self.folder))
+            try:
+                folder.rename(grave / str(number))
+                removed.append(number)
+            except FileNotFoundError:
+                pass  # another release has removed it
+            shutil.rmtree(grave, ignore_errors=True)
+        return removed
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed release left behind; the copy of one that is still running is locked and stays."""
+        for folder in self.folder.glob(f"{STAGE_PREFIX}*"):
+            try:
+                with (folder / LOCK_FILE).open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            except FileNotFoundError:
+                shutil.rmtree(folder, ignore_errors=True)
+            except BlockingIOError:
+                continue
+
+
+class Stage:
+    """A copy of a version that is not published yet.
+
+    Attributes:
+        models_dir: Folder that a server can be pointed at to serve the copy alone, under the model's name.
+        output_dir: Folder for what belongs to the release and goes with it.
+    """
+
+    def __init__(self, target: LocalTarget, servable: Path):
+        """Copy `servable`; every file is on disk when this returns."""
+        self._target = target
+        self._root, self._lock = _locked_folder(target.folder)
+        self.models_dir, self.output_dir = self._root / "models", self._root
+        self._version = self.models_dir / target.name / str(STAGED_VERSION)
+        try:
+            shutil.copytree(servable, self._version)
+            _sync_tree(self._version)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def publish(self, wanted: int | None = None) -> int:
+        """Give the copy its number, in one rename.
+
+        Args:
+            wanted: The number to take, if it is above all that are there; otherwise the next free one is taken.
+
+        Returns:
+            The number. Two releases at once never get the same.
+        """
+        while True:
+            newest = next(iter(self._target.versions()), 0)
+            number = wanted if wanted is not None and wanted > newest else newest + 1
+            try:
+                os.rename(self._version, self._target.folder / str(number))
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    continue  # another release was faster
+                raise
+            _sync(self._target.folder)
+            return number
+
+    def close(self) -> None:
+        """Remove what is left of the copy."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._lock.close()
+
+
+def _locked_folder(parent: Path) -> tuple[Path, object]:
+    """Return a new folder, and its lock file, which the system frees even when this process is killed."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=parent))
+        try:
+            lock = (folder / LOCK_FILE).open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (FileNotFoundError, BlockingIOError):
+            continue  # another release took it for a leftover before it was locked
+        if (folder / LOCK_FILE).exists():
+            return folder, lock
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
