@@ -1,0 +1,1 @@
+"""Served requests against the training data."""

@@ -1,0 +1,1 @@
+"""The word that a pipeline run has ended."""

@@ -1,0 +1,92 @@
+"""Labels of served requests: read from a file, and joined with the request log."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from estafet import request_log
+from estafet.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REQUEST_ID, LABEL = request_log.REQUEST_ID, "label"
+LABELLED = "estafet_label"
+"""The column of labels beside a request's own columns, one of which may be named `label`."""
+
+
+def read_labels(path: str | Path) -> dict[str, str]:
+    """Read a file of labels; the last row of a request counts, and a row without a label is left out.
+
+    Args:
+        path: CSV file with the columns `request_id` and `label`.
+
+    Raises:
+        DataError: It cannot be read, or a column is missing.
+    """
+    hint = "write a CSV file in UTF-8 with the columns request_id and label; see monitor.retrain.labels."
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            missing = {REQUEST_ID, LABEL} - set(rows.fieldnames or ())
+            if missing:
+                raise DataError(
+                    f"the file of labels {path} lacks the column {' and '.join(sorted(missing))}.", hint=hint
+                )
+            pairs = [((row[REQUEST_ID] or "").strip(), (row[LABEL] or "").strip()) for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"the file of labels {path} cannot be read: {error}.", hint=hint) from error
+    return {request: label for request, label in pairs if request and label}
+
+
+def labelled_requests(requests_dir: str | Path, model: str, labels: Mapping[str, str]) -> pa.Table:
+    """Return the logged requests that have a label, to any version, sorted by request id.
+
+    Returns:
+        The columns of the request log, and `LABELLED` with the label; of a request that is logged twice, the
+        first.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    wanted = pa.array(sorted(labels), pa.string())
+    tables = []
+    for _, path in request_log.part_files(requests_dir, model):
+        with pq.ParquetFile(path) as file:
+            ids = file.read(columns=[REQUEST_ID])[REQUEST_ID].cast(pa.string())
+            chosen = pc.is_in(ids, value_set=wanted)
+            if pc.any(chosen).as_py():
+                tables.append(file.read().replace_schema_metadata(None).filter(chosen))
+    if not tables:
+        return request_log.empty_table().append_column(LABELLED, pa.array([], pa.string()))
+    table = pa.concat_tables(tables, promote_options="permissive")
+    first: dict[str, int] = {}
+    for row, request in enumerate(table[REQUEST_ID].to_pylist()):
+        first.setdefault(request, row)
+    table = table.take([first[request] for request in sorted(first)])
+    found = [labels[request] for request in table[REQUEST_ID].to_pylist()]
+    return table.append_column(LABELLED, pa.array(found, pa.string()))
+
+
+def labelled_ids(requests_dir: str | Path, model: str, labels: Mapping[str, str]) -> set[str]:
+    """Return the ids of the logged requests that have a label, reading nothing else of the log."""
+    import pyarrow.parquet as pq
+
+    found: set[str] = set()
+    for _, path in request_log.part_files(requests_dir, model):
+        with pq.ParquetFile(path) as file:
+            found.update(id_ for id_ in file.read(columns=[REQUEST_ID])[REQUEST_ID].to_pylist() if id_ in labels)
+    return found
+
+
+def key_of(pairs: Collection[tuple[str, str]]) -> str:
+    """Return the name of a labelled data set: a fingerprint of its request ids and labels."""
+    digest = hashlib.sha256()
+    for request, label in sorted(pairs):
+        digest.update(f"{len(request)}:{request}{len(label)}:{label}".encode())
+    return digest.hexdigest()[:16]
