@@ -1,0 +1,1 @@
+"""A Keras model, trained with a batch-size schedule."""

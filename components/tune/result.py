@@ -1,0 +1,137 @@
+"""What tuning found: its trials, the best of them, and a picture of the search."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from estafet.files import replacing, write_json
+from estafet.runfile.model import Hyperparameter
+
+STUDY_FILE = "study.json"
+HISTORY_FILE = "history.png"
+LOGARITHMIC_FROM_RATIO = 10
+BEST_COLOUR, COMPLETE_COLOUR, PRUNED_COLOUR = "#e4572e", "#4c78a8", "#c3c8cf"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TrialResult(_Part):
+    """One configuration that was tried."""
+
+    number: int
+    """From 0, in the order in which they began."""
+    state: str
+    """complete, pruned (ended early, being hopeless) or failed."""
+    hyperparameters: dict[str, Hyperparameter]
+    value: float | None
+    """The objective of its best epoch; for a pruned trial, up to where it was ended; None for a failed one."""
+    epochs: int
+    seconds: float
+    reason: str | None = None
+    """Why it failed."""
+
+
+class Study(_Part):
+    """A finished search."""
+
+    objective: str
+    """What was minimised, on the validation split."""
+    sampler: str
+    pruner: str
+    subsample: float
+    num_examples: int
+    """Number of examples that each trial learned from."""
+    dataset_version: str
+    seconds: float
+    """Sum over the trials."""
+    trials: list[TrialResult]
+    best: TrialResult
+
+    @property
+    def hyperparameters(self) -> dict[str, Hyperparameter]:
+        """The best hyperparameters."""
+        return self.best.hyperparameters
+
+    @property
+    def hyperparameters_json(self) -> str:
+        """The best hyperparameters as a JSON object, in one line, sorted by name."""
+        return json.dumps(self.hyperparameters, sort_keys=True)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the picture and then the JSON file into `folder`."""
+        plot(self, Path(folder) / HISTORY_FILE)
+        write_json(Path(folder) / STUDY_FILE, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Study:
+        """Read what `save` wrote."""
+        return cls.model_validate_json((Path(folder) / STUDY_FILE).read_text(encoding="utf-8"))
+
+
+def plot(study: Study, path: str | Path) -> None:
+    """Write a PNG file: the objective of each trial and the best so far, and a panel for each hyperparameter."""
+    from matplotlib.figure import Figure
+
+    names = sorted({name for trial in study.trials for name in trial.hyperparameters})
+    num_columns = 2 if len(names) in (1, 2, 4) else 3
+    num_rows = 1 + -(-len(names) // num_columns)
+    figure = Figure(figsize=(11, 2.8 * num_rows), dpi=120, layout="constrained")
+    grid = figure.add_gridspec(num_rows, num_columns)
+    _history(figure.add_subplot(grid[0, :]), study)
+    for index, name in enumerate(names):
+        _values(figure.add_subplot(grid[1 + index // num_columns, index % num_columns]), study, name)
+    title = f"{len(study.trials)} trials · best {study.objective.replace('_', ' ')} {study.best.value:.4g}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    with replacing(path, "wb") as file:
+        file.write(drawn.getvalue())
+
+
+def _history(panel, study: Study) -> None:
+    best_so_far, best = [], float("inf")
+    for trial in study.trials:
+        best = min(best, trial.value) if trial.state == "complete" else best
+        best_so_far.append(best if best < float("inf") else None)
+    numbers = [trial.number for trial in study.trials]
+    panel.step(numbers, best_so_far, where="post", color=BEST_COLOUR, linewidth=2, label="best so far")
+    for state, colour in (("complete", COMPLETE_COLOUR), ("pruned", PRUNED_COLOUR)):
+        shown = [trial for trial in study.trials if trial.state == state]
+        panel.scatter([t.number for t in shown], [t.value for t in shown], color=colour, label=state, zorder=3)
+    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.set_xlabel("trial")
+    panel.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
+    _logarithmic_if_wide(panel, "y", [trial.value for trial in study.trials if trial.value is not None])
+    _tidy(panel, f"Validation {study.objective.replace('_', ' ')}, less is better")
+
+
+def _values(panel, study: Study, name: str) -> None:
+    shown = [trial for trial in study.trials if trial.state == "complete" and name in trial.hyperparameters]
+    values = [trial.hyperparameters[name] for trial in shown]
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    positions = values if numeric else [str(value) for value in values]
+    colours = [BEST_COLOUR if trial.number == study.best.number else COMPLETE_COLOUR for trial in shown]
+    panel.scatter(positions, [trial.value for trial in shown], color=colours)
+    if numeric:
+        _logarithmic_if_wide(panel, "x", values)
+    _logarithmic_if_wide(panel, "y", [trial.value for trial in shown])
+    _tidy(panel, name.replace("_", " "))
+
+
+def _logarithmic_if_wide(panel, which: str, values: list[float]) -> None:
+    if values and min(values) > 0 and max(values) > LOGARITHMIC_FROM_RATIO * min(values):
+        panel.set(**{f"{which}scale": "log"})
+        getattr(panel, f"{which}axis").set_minor_formatter("")
+
+
+def _tidy(panel, title: str) -> None:
+    panel.set_title(title, loc="left", fontsize=11)
+    panel.grid(axis="y", color="#e6e8eb")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)

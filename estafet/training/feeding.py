@@ -1,0 +1,107 @@
+"""Feeds a training: batches whose size is read from a variable in each epoch, from memory where the split fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from estafet.records import reading
+from estafet.records.manifest import Manifest
+from estafet.training.models import ModelSpec
+
+MAX_BYTES_IN_MEMORY = 512 * 2**20
+NUM_READ_AT_ONCE = 256
+EVALUATION_BATCH_SIZE = 256
+_STRING_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """A split, or a part of one, that a training can be fed with.
+
+    Attributes:
+        folder: The data set's folder.
+        split: `train` or `validation`.
+        share: Share of the split.
+        num_examples: Number of examples in that share.
+        arrays: All of them as tensors, features and labels; None where they are read from the shards in each epoch.
+    """
+
+    folder: Path
+    split: str
+    share: float
+    num_examples: int
+    arrays: tuple[dict[str, tf.Tensor], tf.Tensor] | None
+
+    def batches(self) -> tf.data.Dataset:
+        """Return batches in order, for evaluation."""
+        if self.arrays is None:
+            return reading.dataset(self.folder, self.split, batch_size=EVALUATION_BATCH_SIZE, share=self.share)
+        return tf.data.Dataset.from_tensor_slices(self.arrays).batch(EVALUATION_BATCH_SIZE)
+
+    def scheduled_batches(self, batch_size: tf.Variable, epoch: tf.Variable, seed: int) -> tf.data.Dataset:
+        """Return shuffled batches for training; each iteration reads the variables anew.
+
+        The order of an epoch depends on seed and epoch only where the examples are in memory, so a training that was
+        killed goes on exactly as it would have. The cardinality changes with the batch size and is therefore unknown:
+        whoever iterates must count the steps (`Schedule` in callbacks.py does).
+        """
+        if self.arrays is None:
+            examples = reading.dataset(
+                self.folder, self.split, batch_size=NUM_READ_AT_ONCE, shuffle=True, seed=seed, share=self.share
+            )
+
+            def one_epoch(_):
+                return examples.rebatch(tf.cast(batch_size.read_value(), tf.int64))
+
+        else:
+            one_epoch = _from_memory(self.arrays, self.num_examples, batch_size, epoch, seed)
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return tf.data.Dataset.range(1).flat_map(one_epoch).with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def _from_memory(arrays, num_examples: int, batch_size: tf.Variable, epoch: tf.Variable, seed: int):
+    def take(indices_B):
+        return tf.nest.map_structure(lambda array: tf.gather(array, indices_B), arrays)
+
+    def one_epoch(_):
+        seeds = tf.stack([tf.constant(seed, tf.int64), epoch.read_value()])
+        order = tf.random.experimental.stateless_shuffle(tf.range(num_examples, dtype=tf.int64), seed=seeds)
+        indices = tf.data.Dataset.from_tensor_slices(order).batch(tf.cast(batch_size.read_value(), tf.int64))
+        return indices.map(take, num_parallel_calls=tf.data.AUTOTUNE)
+
+    return one_epoch
+
+
+def load(
+    folder: str | Path, split: str, *, share: float = 1.0, max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY
+) -> Source:
+    """Return a split as a source of batches; it is held in memory where that takes little.
+
+    Args:
+        folder: The data set's folder.
+        split: `train` or `validation`.
+        share: Share of the split, stratified for classification, the newest for forecasting.
+        max_bytes_in_memory: Size up to which the decoded examples are kept in memory.
+
+    Raises:
+        DataError: The split holds no example.
+    """
+    folder, manifest = Path(folder), Manifest.load(folder)
+    num_examples = reading.num_examples(manifest, split, share)
+    batches = reading.dataset(folder, split, batch_size=NUM_READ_AT_ONCE, share=share)
+    if num_examples * _example_bytes(ModelSpec.from_manifest(manifest)) > max_bytes_in_memory:
+        return Source(folder, split, share, num_examples, None)
+    parts = list(batches.as_numpy_iterator())
+    arrays = tf.nest.map_structure(lambda *part: tf.constant(np.concatenate(part)), *parts)
+    return Source(folder, split, share, num_examples, arrays)
+
+
+def _example_bytes(spec: ModelSpec) -> int:
+    sizes = {"uint8": 1, "float32": 4, "string": _STRING_BYTES}
+    dtypes = spec.input_dtypes
+    return sum(int(np.prod(shape)) * sizes[dtypes[name]] for name, shape in spec.input_shapes.items()) + 8

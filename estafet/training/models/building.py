@@ -1,0 +1,154 @@
+"""Builds a model for a data set, and checks that it takes and gives what the task wants."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from estafet.errors import ConfigError, EstafetError
+from estafet.runfile.tasks import Task
+from estafet.runfile.tune import Range
+from estafet.training.models import forecasting, images, tables, user
+from estafet.training.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import keras
+
+OF_THE_TRAINING = ("learning_rate", "batch_size")
+"""Hyperparameters that belong to the training and not to the model."""
+_NUM_TRIED = 2
+
+
+def build(spec: ModelSpec, build: str = "default", hyperparameters: Mapping[str, Any] | None = None) -> keras.Model:
+    """Return a model that is not compiled.
+
+    Args:
+        spec: What it must take and give.
+        build: `default`, or `module:function` for the user's own, called with `spec` and the hyperparameters.
+        hyperparameters: Values that win over the model's defaults; those of the training are passed over.
+
+    Raises:
+        ConfigError: A hyperparameter is unknown or has the wrong type, the user's function is not found or fails, or
+            its model does not fit the task.
+    """
+    given = {key: whole(value) for key, value in (hyperparameters or {}).items() if key not in OF_THE_TRAINING}
+    if build != "default":
+        return _build_users(spec, build, given)
+    return _default(spec).build(spec, _merge(_default(spec).DEFAULTS, given))
+
+
+def default_hyperparameters(spec: ModelSpec, build: str = "default") -> dict[str, Any]:
+    """Return the hyperparameters that the model has unless others are given; none are known of a user's model."""
+    return dict(_default(spec).DEFAULTS) if build == "default" else {}
+
+
+def search_space(spec: ModelSpec, build: str = "default") -> dict[str, Range]:
+    """Return the hyperparameters that are worth searching; of a user's model only those of the training are known."""
+    space = _default(spec).search_space(spec)
+    return space if build == "default" else {name: space[name] for name in OF_THE_TRAINING}
+
+
+def whole(value: Any) -> Any:
+    """Return 64 for 64.0: Kubeflow turns every number of a dict parameter into a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _default(spec: ModelSpec) -> ModuleType:
+    return {Task.IMAGE_CLASSIFICATION: images, Task.FORECASTING: forecasting}.get(spec.task, tables)
+
+
+def _merge(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in given.items():
+        if name not in defaults:
+            known = [*defaults, *OF_THE_TRAINING]
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"the default model has no hyperparameter '{name}'; it has {', '.join(known)}.",
+                hint=f"did you mean '{near[0]}'?" if near else "correct model.hyperparameters or tune.search.",
+            )
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or value < 0 or (isinstance(defaults[name], int) and isinstance(value, float)):
+            kind = "whole number" if isinstance(defaults[name], int) else "number"
+            raise ConfigError(
+                f"the hyperparameter '{name}' must be a {kind} of at least 0, not {value!r}.",
+                hint=f"write one such as {defaults[name]} in model.hyperparameters or tune.search.",
+            )
+    return {**defaults, **given}
+
+
+def _build_users(spec: ModelSpec, build: str, hyperparameters: dict[str, Any]) -> keras.Model:
+    import keras
+
+    function = user.find(build)
+    try:
+        model = function(spec, hyperparameters)
+    except EstafetError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{build}(spec, hyperparameters) failed with {type(error).__name__}: {error}.",
+            hint=f"hyperparameters was {hyperparameters}; inputs are {_describe(spec)}.",
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise ConfigError(
+            f"{build} returned a {type(model).__name__}, not a Keras model.", hint="return a keras.Model, not compiled."
+        )
+    check(model, spec, build)
+    return model
+
+
+def check(model: keras.Model, spec: ModelSpec, build: str) -> None:
+    """Try a model on two made-up examples.
+
+    Raises:
+        ConfigError: It does not take the inputs of the task, or its output has another shape or meaning.
+    """
+    try:
+        output = np.asarray(model(_made_up(spec), training=False))
+    except Exception as error:
+        raise ConfigError(
+            f"the model of {build} does not take the inputs of this data set: {_first_line(error)}",
+            hint=f"its inputs must be a dict with {_describe(spec)}; `spec.inputs()` makes them.",
+        ) from error
+    wanted = (_NUM_TRIED, spec.output_width)
+    if output.shape != wanted and not (spec.output_width == 1 and output.shape == wanted[:1]):
+        raise ConfigError(
+            f"the model of {build} gives {_shape(output.shape[1:])} for each example, and {spec.task} needs "
+            f"{_shape(wanted[1:])}.",
+            hint="end it with Dense(spec.output_width)" + (" and a softmax." if spec.num_classes else "."),
+        )
+    sums = output.sum(axis=-1)
+    if spec.num_classes and np.isfinite(sums).all() and (output.min() < -1e-6 or np.abs(sums - 1).max() > 1e-3):
+        raise ConfigError(
+            f"the model of {build} gives no probabilities: two made-up examples got sums of {sums[0]:.3g} and "
+            f"{sums[1]:.3g}, lowest value {output.min():.3g}.",
+            hint="end it with a softmax: Dense(spec.num_classes, activation='softmax').",
+        )
+
+
+def _made_up(spec: ModelSpec) -> dict[str, Any]:
+    import tensorflow as tf
+
+    dtypes = spec.input_dtypes
+    examples = {}
+    for name, shape in spec.input_shapes.items():
+        full = (_NUM_TRIED, *shape)
+        examples[name] = tf.fill(full, "") if dtypes[name] == "string" else tf.ones(full, dtypes[name])
+    return examples
+
+
+def _describe(spec: ModelSpec) -> str:
+    dtypes = spec.input_dtypes
+    return ", ".join(f"'{name}' {dtypes[name]} {_shape(shape)}" for name, shape in spec.input_shapes.items())
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"(batch{''.join(f', {size}' for size in shape)})"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

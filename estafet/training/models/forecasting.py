@@ -1,0 +1,69 @@
+"""The default forecaster: linear in the differences from the last value, started as a seasonal forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from estafet.runfile.tune import Range
+from estafet.training.models.spec import ModelSpec
+
+DEFAULTS: dict[str, Any] = {"units": 0, "l2": 0.0}
+
+
+def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
+    """Return a model that forecasts all steps of the horizon at once.
+
+    Args:
+        spec: Its input is `values`, float32 (N, lookback, channels), the series to forecast first.
+        hyperparameters: `units` of a hidden layer beside the linear path, 0 for none; `l2`, the weight penalty.
+
+    Source:
+        Zeng et al., "Are Transformers Effective for Time Series Forecasting?", 2023 (NLinear).
+    """
+    import keras
+    from keras import layers
+
+    from estafet.training.layers import SinceLast
+
+    inputs, channels, l2 = spec.inputs(), spec.schema.numeric, hyperparameters["l2"]
+    penalty = keras.regularizers.L2(l2) if l2 else None
+    since_last = SinceLast([c.mean for c in channels], [c.std for c in channels], name="since_last")
+    differences, last = since_last(inputs["values"])
+    linear = layers.Dense(spec.horizon, kernel_regularizer=penalty, name="linear")
+    change = linear(differences)
+    linear.set_weights([seasonal_kernel(spec), np.zeros(spec.horizon, np.float32)])
+    if units := hyperparameters["units"]:
+        hidden = layers.Dense(units, activation="relu", kernel_regularizer=penalty)(differences)
+        change = layers.Add()([change, layers.Dense(spec.horizon, kernel_initializer="zeros")(hidden)])
+    outputs = layers.Add(name="forecast")([layers.Rescaling(spec.label_scale)(change), last])
+    return keras.Model(inputs, outputs, name="forecasting")
+
+
+def seasonal_kernel(spec: ModelSpec) -> np.ndarray:
+    """Return the weights that repeat last season's changes, shape (lookback × channels, horizon).
+
+    Step h ahead of the last value x(t) is x(t) + x(t + h − k·season) − x(t − k·season), with the smallest k that makes
+    it known. The weights are zero (repeat the last value) where there is no season, or the lookback does not span it.
+    """
+    num_channels = len(spec.schema.numeric)
+    kernel_LCH = np.zeros((spec.lookback, num_channels, spec.horizon), np.float32)
+    for step in range(spec.horizon):
+        past = spec.season * -(-(step + 1) // spec.season)
+        if spec.season > 1 and past < spec.lookback:
+            now = spec.lookback - 1
+            kernel_LCH[now - past + step + 1, 0, step] += 1
+            kernel_LCH[now - past, 0, step] -= 1
+    return kernel_LCH.reshape(-1, spec.horizon)
+
+
+def search_space(spec: ModelSpec) -> dict[str, Range]:
+    """Return the ranges that are worth searching."""
+    return {
+        "learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "batch_size": Range(choices=(16, 32, 64)),
+        "units": Range(choices=(0, 32)),
+        "l2": Range(low=1e-7, high=1e-2, log=True),
+    }
