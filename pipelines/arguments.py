@@ -1,0 +1,111 @@
+"""What a pipeline run is started with: each step's settings, and fingerprints of the code and data behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from estafet.provenance import CodeFingerprint, SourceFingerprint, fingerprint, fingerprint_code, fingerprint_sources
+from estafet.release import Release
+from estafet.runfile import LoadedRunFile
+from estafet.runfile.steps import settings_for
+from pipelines.training import CACHED_STEPS
+
+STEPS_WITH_MODEL_CODE = ("tune", "train", "evaluate", "export")
+
+
+@dataclass(frozen=True)
+class TrainingArguments:
+    """The arguments of a training run, and what its fingerprints were made from.
+
+    Attributes:
+        values: The pipeline's arguments.
+        code: Fingerprint of each cached step's code, by step.
+        sources: Fingerprint of the source files.
+    """
+
+    values: Mapping[str, Any]
+    code: Mapping[str, CodeFingerprint]
+    sources: SourceFingerprint
+
+
+def training_arguments(loaded: LoadedRunFile) -> TrainingArguments:
+    """Make the arguments of a training run; no data are read, only listed.
+
+    Args:
+        loaded: The run file.
+    """
+    run = loaded.run
+    user_code = _user_model_files(loaded)
+    code = {
+        step: fingerprint_code(
+            f"components.{step}.step", extra_files=user_code if step in STEPS_WITH_MODEL_CODE else ()
+        )
+        for step in CACHED_STEPS
+    }
+    sources = fingerprint_sources(loaded.sources)
+    settings = {step: settings_for(step, run) for step in (*CACHED_STEPS, "deploy")}
+    settings["ingest"]["source"] = list(loaded.sources)
+    made_from = [settings["ingest"], sources.digest, settings["train"], code["ingest"].digest, code["train"].digest]
+    if run.tune.enabled:
+        made_from += [settings["tune"], code["tune"].digest]
+    recipe = fingerprint(*made_from)
+    values: dict[str, Any] = {
+        "name": run.name,
+        "notify": run.notify.model_dump(mode="json", exclude_none=True),
+        "source_fingerprint": sources.digest,
+        "recipe": recipe,
+        "champion": _champion(loaded.models_dir / run.name, recipe) if run.evaluate.compare_with_champion else "",
+        "models_dir": str(loaded.models_dir),
+    }
+    values |= {f"{step}_settings": chosen for step, chosen in settings.items()}
+    values |= {f"{step}_code": found.digest for step, found in code.items()}
+    return TrainingArguments(values, code, sources)
+
+
+def monitoring_arguments(loaded: LoadedRunFile) -> dict[str, Any]:
+    """Make the arguments of a monitoring run.
+
+    Args:
+        loaded: The run file.
+    """
+    run = loaded.run
+    settings = settings_for("detect_drift", run)
+    labels = run.monitor.retrain.labels
+    if labels:
+        settings["retrain"]["labels"] = loaded.absolute(labels)
+    return {
+        "name": run.name,
+        "notify": run.notify.model_dump(mode="json", exclude_none=True),
+        "models_dir": str(loaded.models_dir),
+        "requests_dir": str(loaded.workspace / "requests"),
+        "state_dir": str(loaded.workspace / "monitor" / run.name),
+        "run_file": str(loaded.path),
+        "overrides": list(loaded.overrides),
+        "profile": loaded.profile or "",
+        "detect_drift_settings": settings,
+    }
+
+
+def _champion(served: Path, recipe: str) -> str:
+    """Return the folder of the version to compare a candidate with; empty where there is none.
+
+    A model is never compared with itself: where the newest version was made by this very recipe, the candidate is
+    compared with what that version was compared with, which is also what lets an identical run reuse everything.
+    """
+    versions = sorted((int(path.name), path) for path in served.glob("[0-9]*") if path.name.isdigit())
+    if not versions:
+        return ""
+    newest = versions[-1][1]
+    release = Release.load(newest)
+    return release.compared_with if release.recipe == recipe else str(newest)
+
+
+def _user_model_files(loaded: LoadedRunFile) -> list[Path]:
+    """Return the source file of the user's own model, where it lies beside the run file."""
+    module, colon, _ = loaded.run.model.build.partition(":")
+    path = loaded.folder.joinpath(*module.split("."))
+    candidates = [path.with_suffix(".py"), path / "__init__.py"] if colon else []
+    return [candidate for candidate in candidates if candidate.is_file()]

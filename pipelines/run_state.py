@@ -1,0 +1,118 @@
+"""What is known of a running pipeline, step by step, from the cache and from the records that steps leave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from estafet import telemetry
+from pipelines.ledger import Ledger
+from pipelines.workspace import run_that_made
+
+
+@dataclass
+class StepState:
+    """One row of the live table.
+
+    Attributes:
+        step: The step's name.
+        state: waiting, running, reused, done, failed or skipped.
+        message: What it is doing, or its result in a few words.
+        started: Seconds since the epoch, or 0.
+        record: What the step last said of itself.
+        made_by: For a reused step, the run that made its outputs.
+        outputs: For a reused step, its outputs.
+    """
+
+    step: str
+    state: str = "waiting"
+    message: str = ""
+    started: float = 0.0
+    record: telemetry.StepRecord | None = None
+    made_by: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that the step took, or has taken so far."""
+        if self.record and self.record.ended:
+            return self.record.wall_s
+        return time.time() - self.started if self.started and self.state == "running" else 0.0
+
+
+class RunState:
+    """The states of all steps of one run; it listens to the cache, and reads records when it is asked.
+
+    Attributes:
+        run_id: The run's id.
+        folder: The run's folder.
+        steps: One state for each step, in the order of the relay.
+        started: Seconds since the epoch.
+    """
+
+    def __init__(self, folder: Path, steps: Sequence[str], ledger: Ledger, provenance: Mapping[str, Any]):
+        self.run_id, self.folder, self.started = folder.name, folder, time.time()
+        self.steps = {step: StepState(step) for step in steps}
+        self._ledger, self._provenance = ledger, provenance
+
+    def looked_up(self, step: str, arguments: Mapping[str, Any], outputs: Mapping[str, Any] | None) -> None:
+        """Hear from the cache that a step is reused, or starts."""
+        state = self.steps[step]
+        if outputs is None:
+            state.state, state.started = "running", time.time()
+            return
+        state.state, state.made_by, state.outputs = "reused", run_that_made(outputs), outputs
+        made = telemetry.record_path(self.folder.parent / state.made_by, step)
+        with contextlib.suppress(OSError, ValueError):
+            state.message = telemetry.StepRecord.read(made).message
+
+    def ran(self, step: str, arguments: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        """Hear from the cache that a step ran to its end, and keep what it was called with."""
+        self.steps[step].outputs = outputs
+        provenance = self._provenance.get(step, {})
+        self._ledger.write(step, {"run": self.run_id, "arguments": arguments, **provenance})
+
+    def refresh(self) -> None:
+        """Read what the steps have said of themselves since."""
+        for state in self.steps.values():
+            if state.state in ("waiting", "running"):
+                self._refresh(state)
+
+    def finish(self) -> None:
+        """Settle the states when the pipeline has ended: what still runs was killed, what still waits was skipped."""
+        self.refresh()
+        for state in self.steps.values():
+            if state.state == "running":
+                state.state = "failed"
+                if state.record and _is_alive(state.record.pid):
+                    with contextlib.suppress(OSError):
+                        os.kill(state.record.pid, 15)
+            elif state.state == "waiting":
+                state.state = "skipped"
+
+    @property
+    def failed(self) -> StepState | None:
+        """The first step that failed, if any."""
+        return next((state for state in self.steps.values() if state.state == "failed"), None)
+
+    def _refresh(self, state: StepState) -> None:
+        try:
+            record = telemetry.StepRecord.read(telemetry.record_path(self.folder, state.step))
+        except (OSError, json.JSONDecodeError, TypeError):
+            return
+        state.record, state.state, state.message = record, record.state, record.message
+        state.started = record.started
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

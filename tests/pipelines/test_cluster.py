@@ -1,0 +1,61 @@
+"""Submitting to a Kubeflow back end."""
+
+from __future__ import annotations
+
+import pytest
+
+from estafet.errors import ConfigError, ServiceUnavailable, StepFailed
+from estafet.runfile import load
+from pipelines.cluster import submit_training, wait_for
+
+
+@pytest.fixture
+def run_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("name: tiny\ntask: tabular_regression\ndata: {source: data.csv, label: y}\n")
+    return path
+
+
+@pytest.fixture
+def cluster_run(run_file, monkeypatch):
+    """A run file whose data are in a bucket; listing the bucket is storage's business, tested there."""
+    listed = []
+    monkeypatch.setattr("estafet.provenance._remote_files", lambda source: listed)
+    return load(run_file, overrides=["data.source=gs://bucket/data.csv", "deploy.models_dir=/mnt/models"])
+
+
+def test_a_submitted_run_carries_every_parameter_and_ends_in_the_experiment_of_its_name(cluster_run, kubeflow):
+    submitted = submit_training(cluster_run, kubeflow.url)
+
+    run = kubeflow.runs[0]
+    assert kubeflow.experiments[0]["display_name"] == "tiny"
+    assert run["runtime_config"]["parameters"]["ingest_settings"]["source"] == ["gs://bucket/data.csv"]
+    assert run["runtime_config"]["parameters"]["models_dir"] == "/mnt/models"
+    assert submitted.run_id == "r0"
+    assert wait_for(submitted, timeout_s=20) == "SUCCEEDED"
+
+
+def test_waiting_for_a_run_that_fails_ends_with_its_state(cluster_run, kubeflow):
+    kubeflow.final_state = "FAILED"
+
+    with pytest.raises(StepFailed, match="ended FAILED"):
+        wait_for(submit_training(cluster_run, kubeflow.url), timeout_s=20)
+
+
+def test_data_on_this_machine_are_refused_before_anything_is_sent(run_file, kubeflow):
+    with pytest.raises(ConfigError, match=r"'data\.csv' on this machine"):
+        submit_training(load(run_file), kubeflow.url)
+
+    assert kubeflow.runs == []
+
+
+def test_a_back_end_that_is_away_is_named(cluster_run):
+    with pytest.raises(ServiceUnavailable, match=r"http://127\.0\.0\.1:9 does not answer"):
+        submit_training(cluster_run, "http://127.0.0.1:9")
+
+
+def test_without_an_end_point_the_hint_says_how_to_give_one(cluster_run):
+    with pytest.raises(ConfigError) as caught:
+        submit_training(cluster_run)
+
+    assert "--endpoint" in caught.value.hint
