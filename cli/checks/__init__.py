@@ -1,0 +1,1 @@
+"""What `estafet doctor` looks at: the machine, the installed packages, and the services around a run."""

@@ -1,0 +1,129 @@
+"""Shows a running pipeline: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.run_state import RunState, StepState
+
+HIDDEN = ("report_end",)
+MARKS = {
+    "waiting": ("·", "dim"),
+    "running": ("▶", "bold cyan"),
+    "reused": ("↺", "blue"),
+    "done": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    "skipped": ("–", "dim"),
+}
+REFRESH_S = 0.25
+
+
+def open_console() -> Console:
+    """Return a console on what is standard output now, whatever it is redirected to while a pipeline runs."""
+    return Console(file=sys.stdout)
+
+
+@contextlib.contextmanager
+def shown(state: RunState, console: Console) -> Iterator[None]:
+    """Show a run's steps while the block runs.
+
+    Args:
+        state: The run's state, read anew several times a second.
+        console: Where to; a live table when it is a terminal, a line for each change when it is not.
+    """
+    stop = threading.Event()
+    show = _live if console.is_terminal else _lines
+    thread = threading.Thread(target=show, args=(state, console, stop), name="live-table", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _live(state: RunState, console: Console, stop: threading.Event) -> None:
+    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        while not stop.wait(REFRESH_S):
+            state.refresh()
+            live.update(steps_table(state), refresh=True)
+        live.update(steps_table(state), refresh=True)
+
+
+def _lines(state: RunState, console: Console, stop: threading.Event) -> None:
+    said: dict[str, tuple[str, str]] = {}
+    finished = False
+    while not finished:
+        finished = stop.wait(REFRESH_S)
+        if not finished:
+            state.refresh()
+        for step in visible(state):
+            now = step.state, _progress_key(step)
+            begun = step.state != "waiting" and (step.state != "running" or step.message)
+            if begun and said.get(step.step) != now:
+                said[step.step] = now
+                console.print(_line(step), markup=False, highlight=False, soft_wrap=True)
+
+
+def _progress_key(step: StepState) -> str:
+    """Return what makes a new line worth printing: another message, or another tenth of the way."""
+    record = step.record
+    if step.state == "running" and record and record.total:
+        return f"{record.message.split()[0] if record.message else ''} {int(10 * (record.done or 0) / record.total)}"
+    return step.message
+
+
+def _line(step: StepState) -> str:
+    seconds = f"{step.elapsed_s:6.1f} s" if step.elapsed_s else " " * 8
+    return f"{step.step:<13} {step.state:<8} {seconds}  {_text(step)}".rstrip()
+
+
+def visible(state: RunState) -> list[StepState]:
+    """Return the steps that a person wants to see."""
+    return [step for step in state.steps.values() if step.step not in HIDDEN or step.state == "failed"]
+
+
+def steps_table(state: RunState) -> Table:
+    """Draw the steps of a run: a mark, the name, the state, the seconds, and what it says."""
+    table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False)
+    for justify in ("left", "left", "left", "right"):
+        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
+    for step in visible(state):
+        mark, style = MARKS[step.state]
+        seconds = f"{step.elapsed_s:.1f} s" if step.elapsed_s else ""
+        table.add_row(Text(mark, style), Text(step.step, style), Text(step.state, style), seconds, Text(_text(step)))
+    return table
+
+
+def _text(step: StepState) -> str:
+    if step.state == "reused":
+        return f"{step.message}  (run {step.made_by})" if step.message else f"run {step.made_by}"
+    record = step.record
+    if step.state == "failed" and record and record.error:
+        return str(record.error["message"]).splitlines()[0]
+    if step.state == "running" and record and record.total:
+        share = (record.done or 0) / record.total
+        left = "" if "left" in record.message else _time_left(step, share)
+        return f"{_bar(share)} {share:4.0%}  {record.message}{left}"
+    return step.message
+
+
+def _bar(share: float, width: int = 12) -> str:
+    filled = round(min(max(share, 0), 1) * width)
+    return "━" * filled + "─" * (width - filled)
+
+
+def _time_left(step: StepState, share: float) -> str:
+    if not 0.05 < share < 1 or step.elapsed_s < 2:
+        return ""
+    left_s = step.elapsed_s * (1 - share) / share
+    return f" · {left_s:.0f} s left" if left_s < 90 else f" · {left_s / 60:.0f} min left"

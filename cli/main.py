@@ -1,0 +1,86 @@
+"""The `estafet` command: it finds a command's module when it is called, and turns errors into words and statuses."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from estafet import __version__
+from estafet.errors import EstafetError
+
+COMMANDS = {
+    "run": ("cli.run:run", "Run the training pipeline on this machine."),
+    "explain": ("cli.explain:explain", "Say which steps would run, and why."),
+    "init": ("cli.init:init", "Look at data and write a run file that runs."),
+    "serve": ("cli.serve:serve", "Serve the newest version of the model over REST."),
+    "monitor": ("cli.monitor:monitor", "Compare the served requests with the training data; retrain on drift."),
+    "experiments": ("cli.experiments:experiments", "Open MLflow's page on this run file's store."),
+    "compile": ("cli.compile:compile_command", "Write a pipeline as Kubeflow IR YAML."),
+    "submit": ("cli.submit:submit", "Submit the training pipeline to a Kubeflow cluster."),
+    "schema": ("cli.schema:schema", "Print the run file's JSON Schema."),
+    "doctor": ("cli.doctor:doctor", "Say what this machine has and lacks."),
+    "completion": ("cli.completion:completion", "Print the shell completion script."),
+}
+"""Each command, where it lives and its line in `--help`, so that help needs none of their imports."""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Name the commands, in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, context: click.Context, args: list[str]):
+        """Find a command, and name the closest one where there is none."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                error.message += f" Did you mean '{near[0]}'?"
+            raise
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="estafet")
+def estafet() -> None:
+    """One run file takes raw data to a model that is served and watched.
+
+    \b
+    estafet init DATA           look at the data, write run.yaml
+    estafet run run.yaml        ingest, tune, train, evaluate, export, deploy
+    estafet serve run.yaml      answer requests, and log them
+    estafet monitor check run.yaml   find drift, retrain
+    """
+
+
+def main() -> None:
+    """Run the command; an error of ours ends it with its own words and exit status."""
+    try:
+        estafet(standalone_mode=True)
+    except EstafetError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""`estafet monitor`: one pass of the monitoring pipeline over the request log."""
+
+from __future__ import annotations
+
+import click
+
+from cli.options import load_run_file, run_file_options
+
+
+@click.group()
+def monitor() -> None:
+    """Compare the served requests with the training data; retrain on drift."""
+
+
+@monitor.command()
+@run_file_options
+def check(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
+    """Judge the requests since the last check: a report, an alert, and a training run where the policy says so."""
+    loaded = load_run_file(run_file, profile, overrides)
+    from cli.live_table import open_console, shown
+    from cli.summary import print_summary, raise_error
+    from pipelines.local import run_monitoring
+
+    console = open_console()
+    console.print(f"[bold]{loaded.run.name}[/] · monitoring · {loaded.path}", soft_wrap=True)
+    result = run_monitoring(loaded, lambda state: shown(state, console))
+    print_summary(result, loaded, console)
+    raise_error(result)

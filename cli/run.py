@@ -1,0 +1,26 @@
+"""`estafet run`: the training pipeline on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from cli.options import load_run_file, run_file_options
+
+
+@click.command()
+@run_file_options
+def run(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
+    """Run the training pipeline on this machine: ingest, tune, train, evaluate, export, deploy.
+
+    Steps whose code, data and settings are unchanged are reused; a run that was killed continues where it stopped.
+    """
+    loaded = load_run_file(run_file, profile, overrides)
+    from cli.live_table import open_console, shown
+    from cli.summary import print_summary, raise_error
+    from pipelines.local import run_training
+
+    console = open_console()
+    console.print(f"[bold]{loaded.run.name}[/] · {loaded.run.task} · {loaded.path}", soft_wrap=True)
+    result = run_training(loaded, lambda state: shown(state, console))
+    print_summary(result, loaded, console)
+    raise_error(result)
