@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 
 from cli.options import load_run_file, run_file_options
+
+VERDICTS = {True: ("would run", "bold"), False: ("reused", "blue"), None: ("skipped", "dim")}
 
 
 @click.command()
@@ -12,15 +15,13 @@ from cli.options import load_run_file, run_file_options
 def explain(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
     """Say for each step whether it would run, and why. Nothing is run or changed."""
     loaded = load_run_file(run_file, profile, overrides)
-    from rich.console import Console
-    from rich.table import Table
-
-    from cli.live_table import HIDDEN
+    from cli.live_table import HIDDEN, open_console
     from pipelines.explain import explain as explain_steps
 
-    verdicts = {True: "[bold]would run[/]", False: "[blue]reused[/]", None: "[dim]skipped[/]"}
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    console = open_console()
     for step in explain_steps(loaded):
         if step.step not in HIDDEN:
-            table.add_row(step.step, verdicts[step.runs], step.reason)
-    Console(soft_wrap=True).print(table)
+            word, style = VERDICTS[step.runs]
+            console.print(
+                f"{step.step:<10} [{style}]{word:<10}[/] {escape(step.reason)}", soft_wrap=True, highlight=False
+            )

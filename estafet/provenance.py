@@ -16,6 +16,8 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from estafet.errors import StepFailed
+
 OWN_PACKAGES = ("estafet", "components", "serving", "monitoring")
 NOT_PART_OF_A_RESULT = ("estafet.telemetry", "estafet.tracking", "estafet.errors", "estafet.provenance")
 """Modules that carry results about but do not make them; a change there reruns nothing."""
@@ -60,7 +62,15 @@ def fingerprint_code(module: str, *, extra_files: Iterable[Path] = ()) -> CodeFi
 
     Returns:
         The fingerprint; comments count, since telling them apart is not worth a wrong reuse.
+
+    Raises:
+        StepFailed: The module's source is not there; an empty fingerprint would be the same for ever.
     """
+    if _source_of(module) is None:
+        raise StepFailed(
+            f"the source of {module} is not there, so its results could not be reused honestly.",
+            hint="install Estafet anew: `make setup`, or `pip install --editable .` in its folder.",
+        )
     parts: dict[str, str] = {}
     libraries: set[str] = set()
     pending = [module]
@@ -120,13 +130,13 @@ def _source_of(module: str) -> Path | None:
     """Return the source file of one of our modules, without importing it; None for anything else."""
     if module.partition(".")[0] not in OWN_PACKAGES:
         return None
-    root = importlib.util.find_spec(module.partition(".")[0])
-    if root is None or root.origin is None:
-        return None
-    path = Path(root.origin).parent.joinpath(*module.split(".")[1:])
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    package, *inner = module.split(".")
+    root = importlib.util.find_spec(package)
+    for folder in (root.submodule_search_locations or ()) if root else ():
+        path = Path(folder).joinpath(*inner)
+        for candidate in (path.with_suffix(".py"), path / "__init__.py") if inner else (path / "__init__.py",):
+            if candidate.is_file():
+                return candidate
     return None
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from estafet import provenance
+from estafet.errors import StepFailed
 
 
 @pytest.fixture
@@ -96,3 +97,15 @@ def test_a_glob_finds_what_the_shell_would(tmp_path):
 
 def test_a_source_that_is_not_there_counts_as_empty(tmp_path):
     assert provenance.fingerprint_sources([str(tmp_path / "no")]).num_files == 0
+
+
+def test_a_step_whose_source_is_not_there_is_refused_instead_of_never_changing():
+    with pytest.raises(StepFailed, match=r"components\.nothing\.step"):
+        provenance.fingerprint_code("components.nothing.step")
+
+
+def test_a_namespace_package_is_read_all_the_same(package):
+    """An editable install may give our packages without an origin of their own."""
+    (package / "__init__.py").unlink()
+
+    assert {"ours.step", "ours.deep", "ours.deeper"} <= set(provenance.fingerprint_code("ours.step").parts)
