@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cli.proposal.columns import RESERVED, Column
-from cli.proposal.images import MAX_SIDE_PX, ImagesLook
-from cli.proposal.look import TableLook
+from cli.proposal.images import MAX_SIDE_PX
 from cli.proposal.season import find_season, step_name
+from cli.proposal.seen import ImagesLook, TableLook
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.tasks import Task
 

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import statistics
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cli.proposal.seen import LOOK_ROWS, ImagesLook, TableLook
 from estafet.errors import DataError
-
-if TYPE_CHECKING:
-    from cli.proposal.look import TableLook
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 SAMPLED = 100
 MAX_SIDE_PX = 128
 GREY_MODES = ("1", "L", "I", "I;16", "F")
-
-
-@dataclass(frozen=True)
-class ImagesLook:
-    """What a set of images is like.
-
-    Attributes:
-        format: images or npz.
-        classes: Number of images of each class; of all of them, where the classes have no names.
-        height: Median height in pixels.
-        width: Median width in pixels.
-        channels: 1 for grey, 3 for colour.
-        same_size: Whether all of those looked at have one size.
-    """
-
-    format: str
-    classes: dict[str, int]
-    height: int
-    width: int
-    channels: int
-    same_size: bool = True
-
-    @property
-    def num_images(self) -> int:
-        """Number of images in all."""
-        return sum(self.classes.values())
 
 
 def look_at_folder(folder: Path) -> ImagesLook:
@@ -134,8 +104,6 @@ def look_at_arrays(path: Path) -> ImagesLook | TableLook:
 
 def _table(x, y) -> TableLook:
     import pyarrow as pa
-
-    from cli.proposal.look import LOOK_ROWS, TableLook
 
     columns = {f"f{index}": x[:LOOK_ROWS, index] for index in range(x.shape[1])}
     return TableLook("npz", pa.table({**columns, "label": y[:LOOK_ROWS]}), len(x))

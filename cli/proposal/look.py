@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.proposal import images
+from cli.proposal.seen import LOOK_ROWS, ImagesLook, TableLook
 from estafet.errors import DataError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 ENDINGS = {
     "csv": (".csv", ".tsv", ".txt", ".csv.gz"),
@@ -22,29 +22,9 @@ ENDINGS = {
 }
 DELIMITERS = ",;\t|"
 LOOK_BYTES = 16_000_000
-LOOK_ROWS = 100_000
 
 
-@dataclass(frozen=True)
-class TableLook:
-    """The first rows of a table.
-
-    Attributes:
-        format: csv, parquet or npz.
-        rows: The first rows, as an Arrow table.
-        num_rows: Number of rows in all files; estimated where they are too large to look at as a whole.
-        num_files: Number of files.
-        delimiter: Character between two fields of a CSV file.
-    """
-
-    format: str
-    rows: pa.Table
-    num_rows: int
-    num_files: int = 1
-    delimiter: str = ","
-
-
-def look(path: Path) -> TableLook | images.ImagesLook:
+def look(path: Path) -> TableLook | ImagesLook:
     """Look at a file, a folder of files of one kind, or a folder of images.
 
     Raises:
@@ -55,7 +35,7 @@ def look(path: Path) -> TableLook | images.ImagesLook:
         return images.look_at_folder(path)
     if files[0].stat().st_size == 0:
         raise DataError(f"'{files[0]}' is empty (0 bytes).", hint="write it again, or give another file.")
-    looks: dict[str, Callable[[Path], TableLook | images.ImagesLook]] = {
+    looks: dict[str, Callable[[Path], TableLook | ImagesLook]] = {
         "csv": _csv,
         "parquet": _parquet,
         "npz": images.look_at_arrays,
