@@ -106,7 +106,7 @@ def steps_table(state: RunState) -> Table:
 
 def _text(step: StepState) -> str:
     if step.state == "reused":
-        return f"{step.message}  (run {step.made_by})" if step.message else f"run {step.made_by}"
+        return step.message or f"from run {step.made_by}"
     record = step.record
     if step.state == "failed" and record and record.error:
         return str(record.error["message"]).splitlines()[0]

@@ -64,9 +64,9 @@ def estafet() -> None:
     """One run file takes raw data to a model that is served and watched.
 
     \b
-    estafet init DATA           look at the data, write run.yaml
-    estafet run run.yaml        ingest, tune, train, evaluate, export, deploy
-    estafet serve run.yaml      answer requests, and log them
+    estafet init DATA                look at the data, write run.yaml
+    estafet run run.yaml             ingest, tune, train, evaluate, export, deploy
+    estafet serve run.yaml           answer requests, and log them
     estafet monitor check run.yaml   find drift, retrain
     """
 
@@ -80,6 +80,20 @@ def main() -> None:
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        sys.exit(_end_on_full_disk(error))
+
+
+def _end_on_full_disk(error: Exception) -> int:
+    """Say that the disk is full, whoever met it first; any other error is a mistake of ours and keeps its traceback."""
+    from estafet import telemetry
+
+    described = telemetry.describe(error)
+    if "traceback" in described:
+        raise error
+    full = telemetry.rebuild(described)
+    click.echo(f"error: {full}", err=True)
+    return full.exit_status
 
 
 if __name__ == "__main__":

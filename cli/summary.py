@@ -57,21 +57,27 @@ def _headline(result: RunResult) -> list[str]:
 
 def _costs(result: RunResult) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("step")
+    table.add_column("step", no_wrap=True)
     for name in ("wall", "CPU", "peak"):
-        table.add_column(name, justify="right")
-    total = [0.0, 0.0, 0.0]
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    cpu_s = peak_mb = 0.0
     for step in visible(result.state):
         mark, style = MARKS[step.state]
-        if step.record is None:
-            note = f"{step.state} (run {step.made_by})" if step.state == "reused" else step.state
-            table.add_row(f"[{style}]{mark}[/] {step.step}", f"[dim]{note}[/]", "", "")
+        name, record = f"[{style}]{mark}[/] {step.step}", step.record
+        if record is None:
+            table.add_row(name, "", "", "", f"from run {step.made_by}" if step.state == "reused" else step.state)
             continue
-        cost = [step.record.wall_s, step.record.cpu_s, step.record.peak_mb]
-        total = [total[0] + cost[0], total[1] + cost[1], max(total[2], cost[2])]
-        table.add_row(f"[{style}]{mark}[/] {step.step}", f"{cost[0]:.1f} s", f"{cost[1]:.1f} s", f"{cost[2]:,.0f} MB")
-    table.add_row("[dim]  whole run", f"{result.wall_s:.1f} s", f"{total[1]:.1f} s", f"{total[2]:,.0f} MB")
+        cpu_s, peak_mb = cpu_s + record.cpu_s, max(peak_mb, record.peak_mb)
+        table.add_row(name, *_cost(record.wall_s, record.cpu_s, record.peak_mb), "failed" * (step.state == "failed"))
+    table.add_row("[dim]  whole run[/]", *_cost(result.wall_s, cpu_s, peak_mb), "")
     return table
+
+
+def _cost(wall_s: float, cpu_s: float, peak_mb: float) -> tuple[str, str, str]:
+    if not peak_mb:
+        return f"{wall_s:.1f} s", "", ""
+    return f"{wall_s:.1f} s", f"{cpu_s:.1f} s", f"{peak_mb:,.0f} MB"
 
 
 def _next_steps(result: RunResult, loaded: LoadedRunFile) -> Iterator[tuple[str, str]]:
@@ -80,6 +86,9 @@ def _next_steps(result: RunResult, loaded: LoadedRunFile) -> Iterator[tuple[str,
     if result.error is None and "deploy" in result.state.steps and not refusal(result):
         yield "serve it", f"estafet serve {file}"
     yield "browse the runs", f"estafet experiments {file}"
+    study = _artifact(result, "tune", "study")
+    if study:
+        yield "tuning", short_path(Path(study) / "report.html")
     page = _evaluation_page(result)
     if page:
         yield "evaluation", page

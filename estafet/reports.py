@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ Tone = Literal["good", "bad", "warn", "neutral"]
 Row = Mapping[str, object] | Sequence[object]
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
+SHORT_CELL, LONG_CELL = 16, 28
 SCREEN_PIXELS_PER_METRE = 96 / 0.0254
 
 _STYLE = """
@@ -38,7 +39,7 @@ a { color: var(--accent); }
   font-weight: 600; max-width: none; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .neutral { color: var(--neutral); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 12px; margin: 20px 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 12px; margin: 20px 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .facts dt { color: var(--soft); font-size: 13px; }
 .facts dd { margin: 2px 0 0; font-size: 19px; font-weight: 600; overflow-wrap: anywhere;
@@ -48,6 +49,8 @@ a { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; padding: 10px 14px 0; color: var(--soft); font-size: 13px; }
 th, td { text-align: left; padding: 8px 14px; border-bottom: 1px solid var(--line); }
+td.long { min-width: 15em; }
+td.short { white-space: nowrap; }
 th { color: var(--soft); font-size: 13px; font-weight: 600; white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -57,6 +60,8 @@ figcaption { color: #5b6675; font-size: 13px; padding: 8px 4px 0; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px;
   overflow-x: auto; font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
+@media (max-width: 560px) { main { padding: 28px 14px 40px; } th, td { padding: 8px 10px; }
+  body { font-size: 14px; } figure { padding: 8px; } h2 { margin-top: 32px; } }
 """
 
 
@@ -199,7 +204,10 @@ def _screen_width(png: bytes) -> int | None:
 
 
 def _cell(kind: str, content: str, number: bool) -> str:
-    return f'<{kind} class="number">{content}</{kind}>' if number else f"<{kind}>{content}</{kind}>"
+    """Long words may wrap, but not to slivers; short ones stay in one line."""
+    length = len(unescape(content))
+    style = "number" if number else "short" if length <= SHORT_CELL else "long" if length >= LONG_CELL else ""
+    return f'<{kind} class="{style}">{content}</{kind}>' if style else f"<{kind}>{content}</{kind}>"
 
 
 def _all_numbers(values: Iterable[object]) -> bool:

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from estafet import errors
 from estafet.files import read_json, replacing
-from estafet.tracking import MlflowTracker, NullTracker, tracker_from_environment
+from estafet.tracking import MlflowTracker, NullTracker, check_reachable, gone_away, tracker_from_environment
 
 RUN_DIR_VARIABLE = "ESTAFET_RUN_DIR"
 SCRATCH_VARIABLE = "ESTAFET_SCRATCH_DIR"
@@ -173,13 +173,20 @@ def step(name: str, *, settings: Mapping[str, object] | None = None) -> Iterator
             running.tracker.log_parameters(settings)
         yield running
     except BaseException as error:
-        running.record.error = describe(error)
+        ours = _as_ours(error, running.tracker)
+        running.record.error = describe(ours or error)
         _finish(running, "failed")
-        if isinstance(error, errors.EstafetError):
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            raise SystemExit(error.exit_status) from None
+        if ours is not None:
+            print(f"error: {ours}", file=sys.stderr, flush=True)
+            raise SystemExit(ours.exit_status) from None
         raise
     _finish(running, "done")
+
+
+def _as_ours(error: BaseException, tracker: MlflowTracker | NullTracker) -> errors.EstafetError | None:
+    """Return an error that a person can act on, or None where this one is unforeseen."""
+    gone = gone_away(tracker.uri, error) if isinstance(tracker, MlflowTracker) else None
+    return gone or (error if isinstance(error, errors.EstafetError) else None)
 
 
 def describe(error: BaseException) -> dict[str, object]:
@@ -235,6 +242,7 @@ def _finish(running: Step, state: str) -> None:
         running.record.mlflow_run_id = tracker.run_id
         cost = {"wall_s": running.record.wall_s, "cpu_s": running.record.cpu_s, "peak_mb": running.record.peak_mb}
         with contextlib.suppress(Exception):  # the result counts, not what it cost
+            check_reachable(tracker.uri)
             tracker.log_metrics({f"cost/{key}": value for key, value in cost.items()})
             tracker.end("FINISHED" if state == "done" else "FAILED")
     running._write()

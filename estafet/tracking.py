@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import http.client
 import os
 import socket
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 PARENT_RUN_VARIABLE = "ESTAFET_MLFLOW_PARENT_RUN_ID"
 MAX_PARAMETER_CHARS = 6000
 MAX_BATCH = 1000
+DATASET_TYPE = "estafet"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # or MLflow's page shows its side for chatbots
+CLIENT_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+"""Ask a server that went away again for about a minute, long enough for a restart; MLflow's own would be four."""
 DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -104,7 +110,8 @@ class MlflowTracker:
     def run_id(self) -> str:
         """The run's id; the run is made where it does not exist yet."""
         if self._run_id is None:
-            tags = {"mlflow.runName": self.run_name, "mlflow.source.name": "estafet", **self._tags}
+            source = {"mlflow.source.name": "estafet", "mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+            tags = {"mlflow.runName": self.run_name, **source, **self._tags}
             if self.parent_run_id:
                 tags["mlflow.parentRunId"] = self.parent_run_id
             self._run_id = self.client.create_run(self.experiment_id, run_name=self.run_name, tags=tags).info.run_id
@@ -120,7 +127,7 @@ class MlflowTracker:
         found = self.client.get_experiment_by_name(self.experiment)
         if found is None:
             try:
-                return self.client.create_experiment(self.experiment, artifact_location=self._artifact_root)
+                return self.client.create_experiment(self.experiment, self._artifact_root, EXPERIMENT_TAGS)
             except MlflowException:  # another run may have made it in the meantime
                 found = self.client.get_experiment_by_name(self.experiment)
                 if found is None:
@@ -134,10 +141,11 @@ class MlflowTracker:
         return found.experiment_id
 
     def log_parameters(self, parameters: Mapping[str, object]) -> None:
-        """Record settings; nested ones get dotted names."""
+        """Record settings; nested ones get dotted names, and those that are not set are left out."""
         from mlflow.entities import Param
 
-        flat = [Param(key, str(value)[:MAX_PARAMETER_CHARS]) for key, value in flatten(parameters).items()]
+        known = {key: value for key, value in flatten(parameters).items() if not _is_unset(value)}
+        flat = [Param(key, parameter_text(value)[:MAX_PARAMETER_CHARS]) for key, value in known.items()]
         for start in range(0, len(flat), 100):
             self.client.log_batch(self.run_id, params=flat[start : start + 100])
 
@@ -165,8 +173,14 @@ class MlflowTracker:
         """Record which data set was used."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        dataset = Dataset(name=name, digest=version[:36], source_type="estafet", source=source)
+        dataset = Dataset(name=name, digest=version[:36], source_type=DATASET_TYPE, source=source)
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
+
+    def log_model(self, model_id: str) -> None:
+        """Record that the run's model is the one that MLflow knows by this id."""
+        from mlflow.entities import LoggedModelOutput
+
+        self.client.log_outputs(self.run_id, [LoggedModelOutput(model_id, step=0)])
 
     def end(self, status: str) -> None:
         """Close the run: FINISHED, FAILED or KILLED."""
@@ -181,6 +195,8 @@ def connect(uri: str) -> MlflowClient:
         ServiceUnavailable: The server does not answer.
     """
     check_reachable(uri)
+    for variable, value in CLIENT_SETTINGS.items():
+        os.environ.setdefault(variable, value)
     import logging
     import warnings
 
@@ -223,6 +239,32 @@ def check_reachable(uri: str, timeout_s: float = 5) -> None:
     raise _no_answer(shown, reason)
 
 
+def gone_away(uri: str, error: BaseException) -> ServiceUnavailable | None:
+    """Tell a store that went away in the middle of a run from an error that has another reason.
+
+    Args:
+        uri: The MLflow tracking URI.
+        error: What ended a step.
+
+    Returns:
+        What to say and to do, where the error comes from MLflow and the store no longer answers; None otherwise.
+    """
+    cause: BaseException | None = error
+    while cause is not None and type(cause).__module__.partition(".")[0] not in ("mlflow", "requests", "urllib3"):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    try:
+        check_reachable(uri)
+    except ServiceUnavailable as gone:
+        return ServiceUnavailable(
+            gone.message.replace("does not answer", "went away in the middle of the run"),
+            hint="start it again, then run the same command: what is finished is reused, "
+            "and a step that was training goes on from its last epoch.",
+        )
+    return None
+
+
 def _without_credentials(uri: str) -> str:
     parts = urllib.parse.urlsplit(uri)
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -257,6 +299,26 @@ def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]
         else:
             flat[name] = value
     return flat
+
+
+def parameter_text(value: object) -> str:
+    """Return a parameter as a person types it: whole numbers without a point, which Kubeflow's arguments give them."""
+    if isinstance(value, list | tuple):
+        return ", ".join(parameter_text(item) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _is_unset(value: object) -> bool:
+    return value is None or (isinstance(value, Mapping | list | tuple | str) and not value)
+
+
+def _user() -> str:
+    """Return who runs this; an account without a name, as in a container, is a number."""
+    with contextlib.suppress(OSError, KeyError):
+        return getpass.getuser()
+    return str(os.getuid())
 
 
 def tracker_from_environment(step: str) -> MlflowTracker | NullTracker:

@@ -20,6 +20,15 @@ KINDS = {
     "column_absent": DATA_QUALITY,
 }
 """What each check speaks of: a distribution that moved, or data that are broken."""
+CHECK_WORDS = {
+    "ks": "distribution",
+    "chi2": "distribution",
+    "missing_or_invalid": "missing or invalid",
+    "new_category": "new category",
+    "out_of_range": "out of range",
+    "column_absent": "column absent",
+}
+"""What each check is called in front of people."""
 FLOORS = {"missing_or_invalid": 0.05, "new_category": 0.02, "out_of_range": 0.005, "column_absent": 0.0}
 """Smallest effect that counts, for the checks that do not take the run file's `min_effect`."""
 MIN_NEW_ROWS = 5

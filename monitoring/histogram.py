@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from monitoring.baseline import Baseline, Profile
 
-WIDTH, HEIGHT, MARGIN, LEGEND = 640, 180, 12, 26
-MAX_BARS = 24
-REFERENCE_COLOUR, REQUEST_COLOUR, INK = "#9aa7b5", "#c2410c", "#1c2430"
+DPI = 192  # twice the page's: sharp on every screen
+WIDTH, HEIGHT, LEFT, RIGHT, CEILING, FLOOR = 1440, 420, 96, 24, 64, 360
+FONT_SIZE = 26
+MAX_BARS, MAX_NAME = 24, 16
+REFERENCE_COLOUR, REQUEST_COLOUR, INK, SOFT, LINE = "#9aa7b5", "#c2410c", "#1c2430", "#5b6675", "#e2e6eb"
 
 
 def shares(baseline: Baseline, profile: Profile) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -40,39 +43,50 @@ def shares(baseline: Baseline, profile: Profile) -> tuple[list[str], np.ndarray,
 def draw(baseline: Baseline, profile: Profile) -> bytes:
     """Return the histogram as a PNG file."""
     names, reference, current = shares(baseline, profile)
-    image = Image.new("RGB", (WIDTH, HEIGHT + LEGEND), "white")
+    image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     pen = ImageDraw.Draw(image)
+    pen.font = ImageFont.load_default(FONT_SIZE)
     highest = max(float(reference.max(initial=0)), float(current.max(initial=0)), 1e-9)
-    slot = (WIDTH - 2 * MARGIN) / len(names)
-    floor = HEIGHT - MARGIN
+    slot = (WIDTH - LEFT - RIGHT) / len(names)
+    for share in (0, highest / 2, highest):
+        top = FLOOR - share / highest * (FLOOR - CEILING)
+        pen.line([LEFT, top, WIDTH - RIGHT, top], fill=INK if share == 0 else LINE, width=2)
+        pen.text((LEFT - 12, top), f"{share:.0%}" if highest >= 0.05 else f"{share:.1%}", fill=SOFT, anchor="rm")
     for index, pair in enumerate(zip(reference, current, strict=True)):
-        left = MARGIN + index * slot
         for half, (share, colour) in enumerate(zip(pair, (REFERENCE_COLOUR, REQUEST_COLOUR), strict=True)):
-            start = left + half * slot * 0.44
-            top = floor - share / highest * (HEIGHT - 2 * MARGIN)
+            start = LEFT + (index + 0.06 + half * 0.44) * slot
+            top = FLOOR - share / highest * (FLOOR - CEILING)
             if share > 0:
-                pen.rectangle([start, min(top, floor - 1), start + slot * 0.42, floor], fill=colour)
-    pen.line([MARGIN, floor, WIDTH - MARGIN, floor], fill=INK)
-    _legend(pen, names)
+                pen.rectangle([start, min(top, FLOOR - 2), start + slot * 0.42, FLOOR - 1], fill=colour)
+    _legend(pen)
+    _names(pen, [_short(name) for name in names], slot, centred=baseline.kind == "categorical")
     return _as_png(image)
 
 
-def _legend(pen: ImageDraw.ImageDraw, names: list[str]) -> None:
-    top = HEIGHT - MARGIN + 4
-    pen.text((MARGIN, top), _ascii(names[0]), fill=INK)
-    last = _ascii(names[-1])
-    pen.text((WIDTH - MARGIN - pen.textlength(last), top), last, fill=INK)
-    for left, colour, text in ((220, REFERENCE_COLOUR, "reference"), (330, REQUEST_COLOUR, "requests")):
-        pen.rectangle([left, top + 14, left + 10, top + 24], fill=colour)
-        pen.text((left + 16, top + 13), text, fill=INK)
+def _legend(pen: ImageDraw.ImageDraw) -> None:
+    right: float = WIDTH - RIGHT
+    for colour, text in ((REQUEST_COLOUR, "requests"), (REFERENCE_COLOUR, "reference")):
+        right -= pen.textlength(text)
+        pen.text((right, FONT_SIZE), text, fill=INK, anchor="lm")
+        pen.rectangle([right - 28, FONT_SIZE - 9, right - 10, FONT_SIZE + 9], fill=colour)
+        right -= 28 + FONT_SIZE
 
 
-def _ascii(name: str) -> str:
-    """The built-in bitmap font knows no other letters."""
-    return name.encode("ascii", "replace").decode()[:20]
+def _names(pen: ImageDraw.ImageDraw, names: list[str], slot: float, *, centred: bool) -> None:
+    """Write below the bars as many names as find room: a bin's start at its left, a category in its middle."""
+    widest = max(pen.textlength(name) for name in names) + FONT_SIZE
+    every = max(1, math.ceil(widest / slot))
+    for index in range(0, len(names), every):
+        left = LEFT + index * slot
+        place = (left + slot / 2, "ma") if centred else (left, "la")
+        pen.text((place[0], FLOOR + 12), names[index], fill=SOFT, anchor=place[1])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def _as_png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    image.save(buffer, format="PNG", optimize=True, dpi=(DPI, DPI))
     return buffer.getvalue()

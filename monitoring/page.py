@@ -6,7 +6,7 @@ from pathlib import Path
 
 from estafet.reports import Page, Tone
 from monitoring import histogram
-from monitoring.drift import Check
+from monitoring.drift import CHECK_WORDS, Check
 from monitoring.verdict import Verdict
 from monitoring.window import Comparison
 
@@ -18,14 +18,7 @@ WORDS: dict[str, tuple[str, Tone]] = {
     "data_quality": ("Broken requests: a person has to look", "bad"),
     "insufficient": ("Too few requests to judge", "neutral"),
 }
-CHECK_NAMES = {
-    "ks": "distribution (Kolmogorov-Smirnov)",
-    "chi2": "distribution (chi-squared)",
-    "missing_or_invalid": "missing or invalid",
-    "new_category": "new category",
-    "out_of_range": "out of range",
-    "column_absent": "column absent",
-}
+TESTS = {"ks": " (Kolmogorov-Smirnov)", "chi2": " (chi-squared)"}
 
 
 def write(
@@ -67,7 +60,7 @@ def _add_consequences(page: Page, verdict: Verdict, undelivered: str | None) -> 
     if verdict.incident:
         since = "opened now" if verdict.alert else "open since an earlier window"
         page.text(f"Incident {verdict.incident}: {since}.", "warn")
-    page.text(f"Retraining: {'yes' if verdict.retrain else 'no'}; {verdict.why}.")
+    page.text(f"Retraining: {'yes' if verdict.retrain else 'no'} ({verdict.why}).")
     if verdict.num_undelivered:
         page.text(
             f"{verdict.num_undelivered} alerts wait for the webhook and are sent again at the next check"
@@ -85,8 +78,8 @@ def _add_findings(page: Page, verdict: Verdict, comparison: Comparison) -> None:
     drawn = list(dict.fromkeys(f.column for f in verdict.findings if f.column in comparison.profiles))
     for column in drawn[:NUM_HISTOGRAMS]:
         baseline, profile = comparison.baselines[column], comparison.profiles[column]
-        kind = "shares of each category" if baseline.kind == "categorical" else "shares between quantiles"
-        page.figure(histogram.draw(baseline, profile), f"{column}: {kind} of the reference, left, and of the requests")
+        where = "in each category" if baseline.kind == "categorical" else "between the reference's quantiles"
+        page.figure(histogram.draw(baseline, profile), f"{column}: share of the rows {where}")
 
 
 def _add_checks(page: Page, checks: list[Check]) -> None:
@@ -99,7 +92,7 @@ def _add_checks(page: Page, checks: list[Check]) -> None:
 def _row(check: Check) -> dict[str, object]:
     return {
         "column": check.column,
-        "check": CHECK_NAMES[check.check],
+        "check": CHECK_WORDS[check.check] + TESTS.get(check.check, ""),
         "effect": check.effect,
         "smallest that counts": check.floor,
         "p": check.p,
@@ -108,4 +101,7 @@ def _row(check: Check) -> dict[str, object]:
 
 
 def _span(verdict: Verdict) -> str:
-    return f"{verdict.window[0]} to {verdict.window[1]}" if verdict.window else "no requests since the last check"
+    if not verdict.window:
+        return "no requests since the last check"
+    first, last = (time.removesuffix("+00:00").replace("T", " ") for time in verdict.window)
+    return f"{first} to {last} UTC" if first != last else f"{first} UTC"

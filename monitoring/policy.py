@@ -11,7 +11,7 @@ from estafet.runfile.monitor import Monitor, Retrain
 from estafet.runfile.tasks import Task
 from monitoring import state as memory
 from monitoring.alerts import cloud_event
-from monitoring.drift import Check
+from monitoring.drift import CHECK_WORDS, Check
 from monitoring.state import Incident, JudgedWindow, MonitorState, RetrainingRecord
 
 NUM_CLEAN_TO_CLOSE = 3
@@ -144,8 +144,10 @@ def withheld(
 
 
 def in_words(findings: Sequence[Check], limit: int = 3) -> str:
-    """Return the largest findings in a few words, such as `brightness: ks 0.62`."""
-    return "; ".join(f"{finding.column}: {finding.check} {finding.effect:.2f}" for finding in findings[:limit])
+    """Return the largest findings in a few words, such as `brightness: distribution 0.62`."""
+    return "; ".join(
+        f"{finding.column}: {CHECK_WORDS[finding.check]} {finding.effect:.2f}" for finding in findings[:limit]
+    )
 
 
 def _open(db: sqlite3.Connection, judged: Judgement, *, notify: bool, now_s: float) -> Transition:

@@ -12,6 +12,7 @@ from typing import Any
 from kfp import local
 
 from estafet.runfile import LoadedRunFile
+from estafet.runfile.steps import SETTINGS
 from estafet.tracking import flatten
 from pipelines.arguments import TrainingArguments, training_arguments
 from pipelines.ledger import Ledger, listening
@@ -19,6 +20,8 @@ from pipelines.training import CACHED_STEPS, STEPS, training_pipeline
 from pipelines.workspace import Workspace, run_that_made
 
 MAX_NAMED = 3
+ELSEWHERE = ("model", "task", "name")
+"""Keys of a step's settings that stand outside its own section of the run file."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +139,22 @@ def _reasons(step: str, called: Mapping[str, Any], arguments: TrainingArguments,
 
 
 def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> list[str]:
+    """Name each key of the run file that changed, with both values."""
+    section = SETTINGS[step][1]
     before, after = flatten(old), flatten(new)
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return [f"{step}: {key} {before.get(key)} → {after.get(key)}" for key in changed]
+    reasons = []
+    for key in dict.fromkeys([*before, *after]):
+        values = before.get(key), after.get(key)
+        if values[0] != values[1] and {} not in values:
+            name = key if key.partition(".")[0] in ELSEWHERE else f"{section}.{key}"
+            reasons.append(f"{name} {_show(values[0])} → {_show(values[1])}")
+    return reasons
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return "unset"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _changed_parts(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

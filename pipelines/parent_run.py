@@ -9,12 +9,17 @@ from typing import Any
 from estafet.errors import EstafetError
 from estafet.evaluation import Evaluation
 from estafet.files import read_json, write_json
-from estafet.runfile import LoadedRunFile
-from estafet.tracking import MlflowTracker
+from estafet.records.manifest import Manifest
+from estafet.release import Release
+from estafet.runfile import LoadedRunFile, RunFile, Task
+from estafet.tracking import MlflowTracker, check_reachable
+from pipelines.run_note import run_note
 from pipelines.run_state import RunState, StepState
 from pipelines.workspace import Workspace
 
 RUN_RECORD = "run.json"
+NOTE_TAG = "mlflow.note.content"
+CACHED_SECTIONS = ("tune", "train", "evaluate", "export")
 
 
 class ParentRun:
@@ -28,35 +33,57 @@ class ParentRun:
             "estafet.profile": loaded.profile or "",
             "estafet.overrides": " ".join(loaded.overrides),
         }
+        tags = {key: value for key, value in tags.items() if value}
         experiment = loaded.run.tracking.experiment or loaded.run.name
         root = f"file://{workspace.mlflow_artifacts}" if uri == workspace.mlflow_uri else None
         self._tracker = MlflowTracker(uri, experiment, state.run_id, artifact_root=root, tags=tags)
 
     def begin(self) -> str:
         """Open the run and return its id."""
-        run = self._loaded.run.model_dump(mode="json", exclude={"cluster", "notify", "tracking"})
-        self._tracker.log_parameters(run)
+        self._tracker.log_parameters(parameters_of(self._loaded.run, monitoring="detect_drift" in self._state.steps))
+        self._tracker.log_file(self._loaded.path)
         self._save("running")
         return self._tracker.run_id
 
     def end(self, error: EstafetError | None) -> float:
         """Close the run with its headline and with links to what it reused; returns its wall time in seconds."""
         wall_s = time.time() - self._state.started
-        reused = {state.step: state.made_by for state in self._state.steps.values() if state.state == "reused"}
+        reused = [state for state in self._state.steps.values() if state.state == "reused"]
         self._save("failed" if error else "done", error, wall_s)
-        tags = {f"estafet.reused.{step}": self._mlflow_run_of(run, step) for step, run in reused.items()}
-        tags["estafet.error"] = error.message if error else ""
+        tags = {f"estafet.reused.{step.step}": self._origin(step) for step in reused}
+        if error:
+            tags["estafet.error"] = error.message
         with contextlib.suppress(Exception):  # what was made stays made when MLflow goes away at the last moment
+            check_reachable(self._tracker.uri)
             self._tracker.log_metrics({"cost/wall_s": wall_s, **headline_metrics(self._state)})
             self._tracker.log_tags({key: value[:5000] for key, value in tags.items()})
+            self._link()
             self._tracker.end("FAILED" if error else "FINISHED")
         return wall_s
 
-    def _mlflow_run_of(self, run: str, step: str) -> str:
+    def _link(self) -> None:
+        """Name what the run came from and led to, whether its steps ran now or were reused."""
+        ids = {name: self._mlflow_run_id(step) for name, step in self._state.steps.items()}
+        self._tracker.log_tags({NOTE_TAG: run_note(self._state, ids, self._tracker.experiment_id)})
+        outputs = {name: step.outputs for name, step in self._state.steps.items()}
+        if dataset := outputs.get("ingest", {}).get("dataset"):
+            manifest = Manifest.load(dataset.path)
+            self._tracker.log_dataset(manifest.name, manifest.version, manifest.sources[0], "training")
+        servable = outputs.get("export", {}).get("servable")
+        if servable and (model_id := Release.load(servable.path).mlflow_model_id):
+            self._tracker.log_model(model_id)
+
+    def _mlflow_run_id(self, step: StepState) -> str | None:
+        """Return the id of the MLflow run in which a step's result was made, now or earlier."""
+        if step.record:
+            return step.record.mlflow_run_id
         with contextlib.suppress(OSError, KeyError, ValueError):
-            steps = read_json(self._workspace.runs / run / RUN_RECORD)["steps"]
-            return f"{run} (MLflow run {steps[step]['mlflow_run_id']})"
-        return run
+            return read_json(self._workspace.runs / step.made_by / RUN_RECORD)["steps"][step.step]["mlflow_run_id"]
+        return None
+
+    def _origin(self, step: StepState) -> str:
+        mlflow_run_id = self._mlflow_run_id(step)
+        return f"{step.made_by} (MLflow run {mlflow_run_id})" if mlflow_run_id else step.made_by
 
     def _save(self, state: str, error: EstafetError | None = None, wall_s: float | None = None) -> None:
         steps = {step.step: _describe(step) for step in self._state.steps.values()}
@@ -97,6 +124,23 @@ def evaluation_of(state: RunState) -> Evaluation | None:
 
 
 def headline_metrics(state: RunState) -> dict[str, float]:
-    """Return the metrics of a run's evaluation, by name."""
+    """Return the metrics of a run's evaluation, named as in the run of its step: `test/accuracy`."""
     evaluation = evaluation_of(state)
-    return dict(evaluation.metrics) if evaluation else {}
+    return {f"{evaluation.split}/{name}": value for name, value in evaluation.metrics.items()} if evaluation else {}
+
+
+def parameters_of(run: RunFile, *, monitoring: bool) -> dict[str, Any]:
+    """Return the settings that a pipeline run depends on, and none that it does not.
+
+    Args:
+        run: The run file.
+        monitoring: Whether it is a check of served requests, and not a training.
+    """
+    if monitoring:
+        return run.model_dump(mode="json", include={"name", "task", "monitor"})
+    parameters = run.model_dump(mode="json", include={"name", "task", "data", "model", *CACHED_SECTIONS})
+    if run.task != Task.FORECASTING:
+        del parameters["data"]["window"]
+    if not run.tune.enabled:
+        parameters["tune"] = {"enabled": False}
+    return parameters

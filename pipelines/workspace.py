@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -54,13 +55,8 @@ class Workspace:
     def new_run(self) -> Path:
         """Make the folder of a new run; its name is the run's id, in the order of time."""
         folder = self.runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-        try:
+        with self._writable():
             folder.mkdir(parents=True)
-        except OSError as error:
-            raise ConfigError(
-                f"the workspace '{self.root}' cannot be written: {error.strerror}.",
-                hint="set workspace in the run file to a folder of yours.",
-            ) from error
         return folder
 
     @contextlib.contextmanager
@@ -73,9 +69,10 @@ class Workspace:
         Raises:
             ServiceUnavailable: Another process has the workspace.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        path = self.root / f"{purpose}.lock"
-        with path.open("a+") as file:
+        with self._writable():
+            self.root.mkdir(parents=True, exist_ok=True)
+            opened = (self.root / f"{purpose}.lock").open("a+")
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -88,6 +85,19 @@ class Workspace:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        """Say in plain words that the workspace is a file, or not ours to write; a full disk is said elsewhere."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ConfigError(
+                f"the workspace '{self.root}' cannot be written: {error.strerror}.",
+                hint="set workspace in the run file to a folder of yours, or give one with `--set workspace=FOLDER`.",
+            ) from error
 
 
 def run_that_made(outputs: Mapping[str, Any]) -> str:

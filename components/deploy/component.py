@@ -19,10 +19,11 @@ def deploy(servable: Input[Model], registered_version: str, models_dir: str, set
     Returns:
         The number under which the version is served.
     """
-    from components.deploy import step
     from estafet import telemetry
 
     with telemetry.step("deploy") as running:
+        from components.deploy import step
+
         deployed = step.deploy(
             step.Settings.model_validate(settings),
             servable.path,

@@ -23,10 +23,11 @@ def detect_drift(
     Returns:
         Whether the policy asks for a retraining run.
     """
-    from components.detect_drift import step
     from estafet import telemetry
 
     with telemetry.step("detect_drift") as running:
+        from components.detect_drift import step
+
         verdict = step.detect_drift(
             step.Settings.model_validate(settings),
             models_dir,

@@ -32,10 +32,11 @@ def evaluate(
     Returns:
         Whether every gate passed.
     """
-    from components.evaluate import step
     from estafet import telemetry
 
     with telemetry.step("evaluate", settings=settings) as running:
+        from components.evaluate import step
+
         result = step.evaluate(
             step.Settings.model_validate(settings),
             model.path,

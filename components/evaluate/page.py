@@ -8,7 +8,7 @@ import numpy as np
 
 from components.evaluate import plots
 from components.evaluate.metrics import Outcome
-from estafet.evaluation import ChampionComparison, Evaluation
+from estafet.evaluation import ChampionComparison, Evaluation, GateResult
 from estafet.records.manifest import Manifest
 from estafet.reports import Page
 from estafet.runfile.tasks import Task
@@ -57,13 +57,14 @@ def build(evaluation: Evaluation, pictures: list[tuple[Path, str]], headline: st
         pictures: PNG files with captions.
         headline: The result in a few words.
     """
-    page = Page("Evaluation", f"{evaluation.num_examples:,} examples of the {evaluation.split} split")
+    task = evaluation.task.value.replace("_", " ")
+    page = Page("Evaluation", f"{task} · {evaluation.num_examples:,} examples of the {evaluation.split} split")
     page.verdict(headline, "good" if evaluation.passed else "bad")
     page.facts(evaluation.metrics)
     if evaluation.gates:
         page.heading("Gates").table(
             [
-                {"metric": gate.metric, "value": gate.value, "min": gate.min, "max": gate.max,
+                {"metric": gate.metric, "value": gate.value, "needed": _bounds(gate),
                  "result": "passed" if gate.passed else "failed"}
                 for gate in evaluation.gates
             ]
@@ -79,9 +80,8 @@ def build(evaluation: Evaluation, pictures: list[tuple[Path, str]], headline: st
         page.figure(path, caption)
     if evaluation.confusion and len(evaluation.classes) <= MAX_CLASSES_IN_TABLE:
         page.heading("By class").table(per_class(np.array(evaluation.confusion), evaluation.classes))
-    page.heading("Made from").facts(
-        {"model": evaluation.model_version[:12] or "unknown", "data set": evaluation.dataset_version[:12] or "unknown"}
-    )
+    model, dataset = (version[:12] or "unknown" for version in (evaluation.model_version, evaluation.dataset_version))
+    page.heading("Made from").text(f"Model {model}, data set {dataset}.")
     return page
 
 
@@ -98,6 +98,11 @@ def per_class(confusion_CC: np.ndarray, classes: tuple[str, ...]) -> list[dict[s
         }
         for name, hits, true, predicted in zip(classes, hits_C, true_C, predicted_C, strict=True)
     ]
+
+
+def _bounds(gate: GateResult) -> str:
+    bounds = (("at least", gate.min), ("at most", gate.max))
+    return " and ".join(f"{word} {bound:.4g}" for word, bound in bounds if bound is not None)
 
 
 def _champion(page: Page, comparison: ChampionComparison, metrics: dict[str, float]) -> None:

@@ -183,13 +183,13 @@ def _confusion(outcome: Outcome) -> tuple[tuple[int, ...], ...] | None:
 
 
 def _track(tracker: Tracker, evaluation: Evaluation, pictures: list[Path], out: Path, dataset: str | Path) -> None:
-    metrics = {f"{SPLIT}.{name}": value for name, value in evaluation.metrics.items()}
+    metrics = {f"{SPLIT}/{name}": value for name, value in evaluation.metrics.items()}
     for name, found in evaluation.baselines.items():
-        metrics |= {f"baseline.{name.replace(' ', '_')}.{metric}": value for metric, value in found.items()}
+        metrics |= {f"baseline/{name.replace(' ', '_')}/{metric}": value for metric, value in found.items()}
     if evaluation.champion and evaluation.champion.status == "compared":
-        metrics |= {f"champion.{name}": value for name, value in evaluation.champion.champion_metrics.items()}
+        metrics |= {f"champion/{name}": value for name, value in evaluation.champion.champion_metrics.items()}
     tracker.log_metrics(metrics)
     tracker.log_tags({"estafet.evaluation": summary(evaluation), "estafet.passed": str(evaluation.passed).lower()})
     for path in [*pictures, out / release.REPORT_FILE]:
         tracker.log_file(path, "evaluation")
-    tracker.log_dataset(SPLIT, evaluation.dataset_version, str(dataset), "evaluation")
+    tracker.log_dataset(Manifest.load(dataset).name, evaluation.dataset_version, str(dataset), "evaluation")

@@ -36,10 +36,11 @@ def export(
     Returns:
         The version's number in the MLflow registry; empty without MLflow.
     """
-    from components.export import step
     from estafet import telemetry
 
     with telemetry.step("export", settings=settings) as running:
+        from components.export import step
+
         exported = step.export(
             step.Settings.model_validate(settings),
             model.path,

@@ -41,7 +41,6 @@ def register(
     if not isinstance(tracker, MlflowTracker):
         return "", ""
     client = tracker.client
-    from mlflow.entities import LoggedModelOutput
     from mlflow.exceptions import MlflowException
     from requests import RequestException
 
@@ -57,7 +56,7 @@ def register(
             _write(Path(folder) / "model", logged, tracker.run_id, version_dir, contract)
             client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
         client.finalize_logged_model(logged.model_id, "READY")
-        client.log_outputs(tracker.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        tracker.log_model(logged.model_id)
     except (MlflowException, RequestException) as error:
         raise ServiceUnavailable(
             f"MLflow at {tracker.uri} did not take the model '{name}': {error}.",

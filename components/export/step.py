@@ -82,13 +82,14 @@ def export(
 
 def summary(exported: Release) -> str:
     """Return the result in a few words."""
-    words = [
-        f"SavedModel {exported.size_bytes / 1e6:.1f} MB",
-        f"agrees with Keras on {exported.verified_examples} examples",
-    ]
+    words = [f"{_size(exported.size_bytes)}, equals Keras on {exported.verified_examples} examples"]
     if exported.registered_version:
-        words.append(f"registered as {exported.name} v{exported.registered_version}")
-    return ", ".join(words)
+        words.append(f"registered as v{exported.registered_version}")
+    return " · ".join(words)
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.0f} kB"
 
 
 def _papers(

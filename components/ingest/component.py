@@ -19,10 +19,11 @@ def ingest(settings: dict, source_fingerprint: str, code: str, dataset: Output[D
     Returns:
         The data set's version, a fingerprint of its contents.
     """
-    from components.ingest import step
     from estafet import telemetry
 
     with telemetry.step("ingest", settings=settings) as running:
+        from components.ingest import step
+
         manifest = step.ingest(
             step.Settings.model_validate(settings), dataset.path, progress=running.progress, tracker=running.tracker
         )

@@ -229,4 +229,4 @@ def _record(manifest: Manifest, tracker: Tracker) -> None:
     metrics["examples/left_out"] = manifest.num_bad_examples
     metrics["bytes"] = sum(shard.num_bytes for found in splits.values() for shard in found.shards)
     tracker.log_metrics(metrics)
-    tracker.log_dataset(Path(manifest.sources[0]).stem, manifest.version, manifest.sources[0], "training")
+    tracker.log_dataset(manifest.name, manifest.version, manifest.sources[0], "training")

@@ -14,10 +14,11 @@ def report_end(name: str, notify: dict, status: dsl.PipelineTaskFinalStatus):
         notify: The run file's `notify` section.
         status: How the pipeline ended.
     """
-    from components.report_end import step
     from estafet import telemetry
 
     with telemetry.step("report_end") as running:
+        from components.report_end import step
+
         ended = step.report_end(
             name, state=status.state, error=status.error_message or "", webhook=notify.get("webhook")
         )

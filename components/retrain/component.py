@@ -34,10 +34,11 @@ def retrain(
     Returns:
         How it went: deployed, kept (the champion stays) or skipped.
     """
-    from components.retrain import step
     from estafet import telemetry
 
     with telemetry.step("retrain") as running:
+        from components.retrain import step
+
         result = step.retrain(
             step.Settings.model_validate(settings),
             report.path,

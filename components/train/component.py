@@ -30,10 +30,11 @@ def train(
     """
     import json
 
-    from components.train import step
     from estafet import telemetry
 
     with telemetry.step("train", settings=settings) as running:
+        from components.train import step
+
         scratch = running.scratch(dataset_version, hyperparameters, settings, code)
         trained = step.train(
             step.Settings.model_validate(settings),

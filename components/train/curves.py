@@ -47,7 +47,7 @@ def _pair(panel, trained: Trained, name: str, title: str) -> None:
     for key, label, colour in ((name, "training", TRAIN_COLOUR), (f"val_{name}", "validation", VALIDATION_COLOUR)):
         values = [epoch[key] for epoch in trained.history]
         panel.plot(epochs, values, label=label, color=colour, linewidth=2, marker=marker, markersize=3.5)
-    panel.axvline(trained.epoch, color=QUIET_COLOUR, linewidth=1, linestyle=":")
+    panel.axvline(trained.epoch, color=QUIET_COLOUR, linewidth=1, linestyle=":", label="kept")
     panel.legend(frameon=False)
     _tidy(panel, title)
 

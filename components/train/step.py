@@ -58,7 +58,7 @@ def train(
     plan, chosen = _plan(settings, spec, hyperparameters)
     progress("reading the examples")
     examples, validation = (feeding.load(dataset_folder, split) for split in ("train", "validation"))
-    tracker.log_dataset("examples", manifest.version, str(dataset_folder), "training")
+    tracker.log_dataset(manifest.name, manifest.version, str(dataset_folder), "training")
     progress("building the model", 0, plan.epochs)
     outcome = loop.fit(
         spec, build, chosen, examples, validation, plan, scratch=scratch, progress=progress, tracker=tracker

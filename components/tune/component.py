@@ -20,10 +20,11 @@ def tune(dataset: Input[Dataset], dataset_version: str, settings: dict, code: st
     Returns:
         The best hyperparameters, as a JSON object.
     """
-    from components.tune import step
     from estafet import telemetry
 
     with telemetry.step("tune", settings=settings) as running:
+        from components.tune import step
+
         scratch = running.scratch(dataset_version, settings, code)
         result = step.tune(
             step.Settings.model_validate(settings),

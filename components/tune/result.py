@@ -9,11 +9,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from estafet.files import replacing, write_json
+from estafet.reports import Page, shown
 from estafet.runfile.model import Hyperparameter
 
 STUDY_FILE = "study.json"
 HISTORY_FILE = "history.png"
-LOGARITHMIC_FROM_RATIO = 10
+PAGE_FILE = "report.html"
+LOGARITHMIC_FROM_RATIO = 5
+MAX_NAMED_VALUES = 5
 BEST_COLOUR, COMPLETE_COLOUR, PRUNED_COLOUR = "#e4572e", "#4c78a8", "#c3c8cf"
 
 
@@ -64,14 +67,42 @@ class Study(_Part):
         return json.dumps(self.hyperparameters, sort_keys=True)
 
     def save(self, folder: str | Path) -> None:
-        """Write the picture and then the JSON file into `folder`."""
+        """Write the picture, the page and then the JSON file into `folder`."""
         plot(self, Path(folder) / HISTORY_FILE)
+        page(self, Path(folder) / HISTORY_FILE).save(Path(folder) / PAGE_FILE)
         write_json(Path(folder) / STUDY_FILE, self.model_dump(mode="json"))
 
     @classmethod
     def load(cls, folder: str | Path) -> Study:
         """Read what `save` wrote."""
         return cls.model_validate_json((Path(folder) / STUDY_FILE).read_text(encoding="utf-8"))
+
+
+def page(study: Study, picture: str | Path) -> Page:
+    """Return the page about a search: its best trial, the picture, and every trial, the best first."""
+    objective = study.objective.replace("_", " ")
+    subtitle = f"{study.num_examples:,} examples ({study.subsample:.0%} of the training split) for each trial"
+    page = Page("Tuning", subtitle).verdict(f"best validation {objective} {shown(study.best.value)}", "good")
+    states = [trial.state for trial in study.trials]
+    counts = {state: states.count(state) for state in ("complete", "pruned", "failed") if state in states}
+    page.facts({"trials": len(states), **counts, "sampler": study.sampler, "pruner": study.pruner,
+                "all trials took": f"{study.seconds:.0f} s"})  # fmt: skip
+    page.heading("Best hyperparameters").facts(study.best.hyperparameters)
+    page.heading("The search").figure(picture, f"Validation {objective} of each trial; the best one stands out.")
+    page.heading("Trials").table([_row(trial, study.objective) for trial in sorted(study.trials, key=_rank)])
+    return page
+
+
+def _rank(trial: TrialResult) -> tuple[int, float]:
+    """Sort complete trials before pruned ones, whose value is that of fewer epochs, and failed ones last."""
+    order = ("complete", "pruned", "failed").index(trial.state)
+    return order, float("inf") if trial.value is None else trial.value
+
+
+def _row(trial: TrialResult, objective: str) -> dict[str, object]:
+    about = {"trial": trial.number, "state": trial.state, objective.replace("_", " "): trial.value}
+    cost = {"epochs": trial.epochs, "seconds": round(trial.seconds, 1)}
+    return {**about, **trial.hyperparameters, **cost, **({"why": trial.reason} if trial.reason else {})}
 
 
 def plot(study: Study, path: str | Path) -> None:
@@ -85,7 +116,10 @@ def plot(study: Study, path: str | Path) -> None:
     grid = figure.add_gridspec(num_rows, num_columns)
     _history(figure.add_subplot(grid[0, :]), study)
     for index, name in enumerate(names):
-        _values(figure.add_subplot(grid[1 + index // num_columns, index % num_columns]), study, name)
+        panel = figure.add_subplot(grid[1 + index // num_columns, index % num_columns])
+        _values(panel, study, name)
+        if index % num_columns == 0:
+            panel.set_ylabel(study.objective.replace("_", " "))
     title = f"{len(study.trials)} trials · best {study.objective.replace('_', ' ')} {study.best.value:.4g}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
     drawn = io.BytesIO()
@@ -118,8 +152,12 @@ def _values(panel, study: Study, name: str) -> None:
     positions = values if numeric else [str(value) for value in values]
     colours = [BEST_COLOUR if trial.number == study.best.number else COMPLETE_COLOUR for trial in shown]
     panel.scatter(positions, [trial.value for trial in shown], color=colours)
+    named = sorted(set(values)) if numeric else []
     if numeric:
         _logarithmic_if_wide(panel, "x", values)
+    if all(isinstance(value, int) for value in named) and 0 < len(named) <= MAX_NAMED_VALUES:
+        panel.set_xticks(named, [str(value) for value in named])
+        panel.minorticks_off()
     _logarithmic_if_wide(panel, "y", [trial.value for trial in shown])
     _tidy(panel, name.replace("_", " "))
 

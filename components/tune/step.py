@@ -93,7 +93,7 @@ def tune(
         fixed,
         progress,
     )
-    tracker.log_dataset("examples", manifest.version, str(dataset_folder), "tuning")
+    tracker.log_dataset(manifest.name, manifest.version, str(dataset_folder), "tuning")
     study = search.open_study(settings, scratch)
     _run(study, shared, tracker)
     result = _result(study, shared, manifest.version)

@@ -84,6 +84,11 @@ class Manifest(_Part):
     num_bad_examples: int = 0
     sources: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What people call the data: the name of the first source, without its ending."""
+        return Path(self.sources[0]).stem if self.sources else "examples"
+
     def save(self, folder: str | Path) -> None:
         """Write the manifest into the data set's folder; it comes last, so a data set without one is unfinished."""
         write_json(Path(folder) / MANIFEST_FILE, self.model_dump(mode="json"))

@@ -62,7 +62,8 @@ def main() -> None:
     with server() as client:
         say(f"Users send {NUM_USERS} digits")
         _, answers = send(client, users.images)
-        console.print(f"accuracy {users.accuracy(answers):.3f}")
+        new_camera = users.accuracy(answers)
+        console.print(f"accuracy {new_camera:.3f}")
         say("Does the monitor stay calm?")
         estafet("monitor", "check", RUN_FILE)
 
@@ -84,7 +85,12 @@ def main() -> None:
         new_accuracy = exam.accuracy(answers)
 
     took_s = time.monotonic() - started
-    page = write_page(WORKSPACE, users.images, labelled.images, old_accuracy, new_accuracy, len(exam.images), took_s)
+    accuracies = {
+        "version 1, new camera": new_camera,
+        "version 1, aged camera": old_accuracy,
+        "version 2, aged camera": new_accuracy,
+    }
+    page = write_page(WORKSPACE, users.images, exam.images[::TAKES], accuracies, len(exam.images), took_s)
     console.print(
         f"\n[bold]accuracy on {len(exam.images)} photographs by the aged camera that no model learned from[/]"
     )

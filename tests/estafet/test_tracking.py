@@ -55,7 +55,9 @@ def test_all_that_is_logged_can_be_read_again(store, tmp_path):
     (tmp_path / "plots" / "curve.txt").write_text("curve")
     (tmp_path / "report.txt").write_text("report")
 
-    tracker.log_parameters({"batch": {"start": 32, "max": 256}, "empty": {}, "long": "x" * 7000})
+    tracker.log_parameters(
+        {"batch": {"start": 32, "max": 256}, "empty": {}, "none": None, "seed": 0.0, "on": True, "long": "x" * 7000}
+    )
     for epoch in range(3):
         tracker.log_metrics({"loss": 1 / (epoch + 1), "lr": 0.1}, step=epoch)
     tracker.log_file(tmp_path / "report.txt")
@@ -65,7 +67,8 @@ def test_all_that_is_logged_can_be_read_again(store, tmp_path):
 
     run = tracker.client.get_run(tracker.run_id)
     assert run.data.params["batch.start"] == "32"
-    assert run.data.params["empty"] == "{}"
+    assert (run.data.params["seed"], run.data.params["on"]) == ("0", "true")
+    assert {"empty", "none"}.isdisjoint(run.data.params)
     assert len(run.data.params["long"]) == tracking.MAX_PARAMETER_CHARS
     assert run.data.tags["model_version"] == "abc"
     curve = tracker.client.get_metric_history(tracker.run_id, "loss")

@@ -90,7 +90,7 @@ def _build_users(spec: ModelSpec, build: str, hyperparameters: dict[str, Any]) -
         raise
     except Exception as error:
         raise ConfigError(
-            f"{build}(spec, hyperparameters) failed with {type(error).__name__}: {error}.",
+            f"{build}(spec, hyperparameters) failed with {type(error).__name__}: {error}{user.place_of(error)}.",
             hint=f"hyperparameters was {hyperparameters}; inputs are {_describe(spec)}.",
         ) from error
     if not isinstance(model, keras.Model):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 from estafet.errors import ConfigError
@@ -59,12 +59,20 @@ def _import(module_name: str, build: str) -> ModuleType:
         raise _broken(module_name, error) from error
 
 
+def place_of(error: BaseException) -> str:
+    """Say in which line of the user's own code an error arose, as ` (file:line)`; the last one where none is theirs."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}:{error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    folder = os.environ.get(USER_PATH_VARIABLE)
+    own = [frame for frame in frames if folder and Path(frame.filename).is_relative_to(folder)]
+    return "".join(f" ({frame.filename}:{frame.lineno})" for frame in (own or frames)[-1:])
+
+
 def _broken(module_name: str, error: Exception) -> ConfigError:
-    line = ""
-    with contextlib.suppress(IndexError):
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        line = f" ({last.filename}:{last.lineno})"
+    said = error.msg if isinstance(error, SyntaxError) else error
     return ConfigError(
-        f"the module '{module_name}' of model.build cannot be imported: {type(error).__name__}: {error}{line}.",
+        f"the module '{module_name}' of model.build cannot be imported: {type(error).__name__}: {said}"
+        f"{place_of(error)}.",
         hint=f"mend it until `python -c 'import {module_name}'` works in the folder of the run file.",
     )

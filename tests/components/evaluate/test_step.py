@@ -67,7 +67,7 @@ def test_every_task_gets_metrics_baselines_plots_a_page_and_a_reference(task, re
     names = {path.name for path in tmp_path.iterdir()}
     assert names == PLOTS[task] | {"evaluation.json", "report.html", "reference.parquet"}
     assert (tmp_path / "report.html").read_text().count("data:image/png;base64,") == 2
-    assert tracker.metrics[f"test.{evaluation.headline}"] == evaluation.headline_value
+    assert tracker.metrics[f"test/{evaluation.headline}"] == evaluation.headline_value
     assert set(tracker.files) == PLOTS[task] | {"report.html"}
     assert tracker.datasets == [(evaluation.dataset_version, "evaluation")]
 

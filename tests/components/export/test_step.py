@@ -124,9 +124,8 @@ def test_a_new_release_takes_the_place_of_an_old_one(relay_of, evaluation_of, tm
 def test_the_summary_names_size_agreement_and_version(release_of):
     papers = Release.load(release_of(TABLE)).model_copy(update={"size_bytes": 412_000, "registered_version": "3"})
 
-    assert step.summary(papers) == (
-        f"SavedModel 0.4 MB, agrees with Keras on {papers.verified_examples} examples, registered as tiny v3"
-    )
+    assert step.summary(papers) == f"412 kB, equals Keras on {papers.verified_examples} examples · registered as v3"
+    assert step.summary(papers.model_copy(update={"size_bytes": 3_210_000})).startswith("3.2 MB, ")
 
 
 def test_the_served_model_scores_like_itself_as_champion(relay_of, release_of, tmp_path):
