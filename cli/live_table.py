@@ -82,8 +82,8 @@ def _progress_key(step: StepState) -> str:
 
 
 def _line(step: StepState) -> str:
-    seconds = f"{step.elapsed_s:6.1f} s" if step.elapsed_s else " " * 8
-    return f"{step.step:<13} {step.state:<8} {seconds}  {_text(step)}".rstrip()
+    took = duration(step.elapsed_s) if step.elapsed_s else ""
+    return f"{step.step:<13} {step.state:<8} {took:>8}  {_text(step)}".rstrip()
 
 
 def visible(state: RunState) -> list[StepState]:
@@ -93,14 +93,14 @@ def visible(state: RunState) -> list[StepState]:
 
 def steps_table(state: RunState) -> Table:
     """Draw the steps of a run: a mark, the name, the state, the seconds, and what it says."""
-    table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False)
+    table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False, expand=True)
     for justify in ("left", "left", "left", "right"):
         table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
     table.add_column(overflow="ellipsis", no_wrap=True, ratio=1)
     for step in visible(state):
         mark, style = MARKS[step.state]
-        seconds = f"{step.elapsed_s:.1f} s" if step.elapsed_s else ""
-        table.add_row(Text(mark, style), Text(step.step, style), Text(step.state, style), seconds, Text(_text(step)))
+        took = duration(step.elapsed_s) if step.elapsed_s else ""
+        table.add_row(Text(mark, style), Text(step.step, style), Text(step.state, style), took, Text(_text(step)))
     return table
 
 
@@ -112,9 +112,16 @@ def _text(step: StepState) -> str:
         return str(record.error["message"]).splitlines()[0]
     if step.state == "running" and record and record.total:
         share = (record.done or 0) / record.total
-        left = "" if "left" in record.message else _time_left(step, share)
-        return f"{_bar(share)} {share:4.0%}  {record.message}{left}"
+        message, left = _split_time_left(record.message)
+        said = [part for part in (left or _time_left(step, share), message) if part]
+        return f"{_bar(share)} {share:4.0%}  {' · '.join(said)}"
     return step.message
+
+
+def _split_time_left(message: str) -> tuple[str, str]:
+    """Return what a step says, and how long it thinks that it will take, which comes first: room may be scarce."""
+    head, _, last = message.rpartition(" · ")
+    return (head, last) if last.endswith(" left") else (message, "")
 
 
 def _bar(share: float, width: int = 12) -> str:
@@ -126,4 +133,12 @@ def _time_left(step: StepState, share: float) -> str:
     if not 0.05 < share < 1 or step.elapsed_s < 2:
         return ""
     left_s = step.elapsed_s * (1 - share) / share
-    return f" · {left_s:.0f} s left" if left_s < 90 else f" · {left_s / 60:.0f} min left"
+    return f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it, such as `8.3 s` or `12 min 05 s`."""
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    return f"{minutes} min {rest_s:02d} s"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import textwrap
 
 import click
 
@@ -76,7 +78,7 @@ def main() -> None:
     try:
         estafet(standalone_mode=True)
     except EstafetError as error:
-        click.echo(f"error: {error}", err=True)
+        _say(error)
         sys.exit(error.exit_status)
     except BrokenPipeError:
         sys.exit(0)
@@ -92,8 +94,21 @@ def _end_on_full_disk(error: Exception) -> int:
     if "traceback" in described:
         raise error
     full = telemetry.rebuild(described)
-    click.echo(f"error: {full}", err=True)
+    _say(full)
     return full.exit_status
+
+
+def _say(error: EstafetError) -> None:
+    text = f"error: {error}"
+    if sys.stderr.isatty():
+        text = between_words(text, shutil.get_terminal_size().columns)
+    click.echo(text, err=True)
+
+
+def between_words(text: str, width: int) -> str:
+    """Break lines between words, where a terminal would break them anywhere; a path stays whole, to be copied."""
+    whole = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
+    return "\n".join(textwrap.fill(line, width, drop_whitespace=True, **whole) for line in text.splitlines())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.live_table import MARKS, visible
+from cli.live_table import MARKS, duration, visible
 from estafet.errors import EstafetError, GateRefused
 from estafet.runfile import LoadedRunFile
 from pipelines.local import RunResult
@@ -25,7 +25,8 @@ def refusal(result: RunResult) -> GateRefused | None:
         return None
     step = result.state.steps["evaluate"]
     return GateRefused(
-        f"the gate refused this model: {step.message}. Nothing was deployed, and the served model stays.",
+        f"the gate refused this model: {step.message.removesuffix(': refused')}. Nothing was deployed, and the served "
+        "model stays.",
         hint=f"see {_evaluation_page(result)}; change evaluate.gates, or what the model learns from.",
     )
 
@@ -76,8 +77,8 @@ def _costs(result: RunResult) -> Table:
 
 def _cost(wall_s: float, cpu_s: float, peak_mb: float) -> tuple[str, str, str]:
     if not peak_mb:
-        return f"{wall_s:.1f} s", "", ""
-    return f"{wall_s:.1f} s", f"{cpu_s:.1f} s", f"{peak_mb:,.0f} MB"
+        return duration(wall_s), "", ""
+    return duration(wall_s), duration(cpu_s), f"{peak_mb:,.0f} MB"
 
 
 def _next_steps(result: RunResult, loaded: LoadedRunFile) -> Iterator[tuple[str, str]]:

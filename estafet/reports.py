@@ -18,7 +18,7 @@ Tone = Literal["good", "bad", "warn", "neutral"]
 Row = Mapping[str, object] | Sequence[object]
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
-SHORT_CELL, LONG_CELL = 16, 28
+LONG_CELL = 20
 SCREEN_PIXELS_PER_METRE = 96 / 0.0254
 
 _STYLE = """
@@ -39,7 +39,7 @@ a { color: var(--accent); }
   font-weight: 600; max-width: none; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .neutral { color: var(--neutral); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 12px; margin: 20px 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(170px, 45%), 1fr)); gap: 12px; margin: 20px 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .facts dt { color: var(--soft); font-size: 13px; }
 .facts dd { margin: 2px 0 0; font-size: 19px; font-weight: 600; overflow-wrap: anywhere;
@@ -49,8 +49,8 @@ a { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; }
 caption { text-align: left; padding: 10px 14px 0; color: var(--soft); font-size: 13px; }
 th, td { text-align: left; padding: 8px 14px; border-bottom: 1px solid var(--line); }
-td.long { min-width: 15em; }
-td.short { white-space: nowrap; }
+td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 12em; overflow-wrap: anywhere; }
 th { color: var(--soft); font-size: 13px; font-weight: 600; white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -205,8 +205,7 @@ def _screen_width(png: bytes) -> int | None:
 
 def _cell(kind: str, content: str, number: bool) -> str:
     """Long words may wrap, but not to slivers; short ones stay in one line."""
-    length = len(unescape(content))
-    style = "number" if number else "short" if length <= SHORT_CELL else "long" if length >= LONG_CELL else ""
+    style = "number" if number else "long" if kind == "td" and len(unescape(content)) > LONG_CELL else ""
     return f'<{kind} class="{style}">{content}</{kind}>' if style else f"<{kind}>{content}</{kind}>"
 
 

@@ -201,9 +201,10 @@ def describe(error: BaseException) -> dict[str, object]:
     full = _full_disk(error)
     if full is not None:
         where = f" while writing {full.filename}" if getattr(full, "filename", None) else ""
+        said = getattr(full, "strerror", None) or str(full).splitlines()[0]
         return {
             "kind": "StepFailed",
-            "message": f"the disk is full{where}: {getattr(full, 'strerror', None) or full}.",
+            "message": f"the disk is full{where}: {said}.",
             "hint": "free some space (`estafet doctor` shows how much there is), then run the same command again.",
             "exit_status": 1,
         }

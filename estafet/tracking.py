@@ -20,7 +20,9 @@ from estafet.errors import ConfigError, ServiceUnavailable
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PARENT_RUN_VARIABLE = "ESTAFET_MLFLOW_PARENT_RUN_ID"
+PARENT_FILE_VARIABLE = "ESTAFET_MLFLOW_PARENT_FILE"
+"""Names the file in which the runner leaves the id of the pipeline's MLflow run, as soon as that run is made."""
+PARENT_WAIT_S = 120
 MAX_PARAMETER_CHARS = 6000
 MAX_BATCH = 1000
 DATASET_TYPE = "estafet"
@@ -75,7 +77,6 @@ class MlflowTracker:
         uri: The MLflow tracking URI.
         experiment: The experiment's name.
         run_name: The name of the run.
-        parent_run_id: The run that this one is nested in, if any.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class MlflowTracker:
         run_name: str,
         *,
         parent_run_id: str | None = None,
+        parent_file: str | None = None,
         run_id: str | None = None,
         artifact_root: str | None = None,
         tags: Mapping[str, str] | None = None,
     ):
-        self.uri, self.experiment, self.run_name, self.parent_run_id = uri, experiment, run_name, parent_run_id
+        self.uri, self.experiment, self.run_name = uri, experiment, run_name
+        self._parent_run_id, self._parent_file = parent_run_id, parent_file
         self._artifact_root, self._tags = artifact_root, dict(tags or {})
         self._client: MlflowClient | None = None
         self._run_id = run_id
@@ -98,8 +101,16 @@ class MlflowTracker:
     def client(self) -> MlflowClient:
         """The MLflow client, imported and connected when it is first needed."""
         if self._client is None:
+            _ = self.parent_run_id  # whoever makes the parent makes the store too, and only one may
             self._client = connect(self.uri)
         return self._client
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """The run that this one is nested in, if any; it is waited for where the runner is still making it."""
+        if self._parent_run_id is None and self._parent_file is not None:
+            self._parent_run_id = _wait_for_parent(Path(self._parent_file))
+        return self._parent_run_id
 
     @property
     def started(self) -> bool:
@@ -260,7 +271,7 @@ def gone_away(uri: str, error: BaseException) -> ServiceUnavailable | None:
         return ServiceUnavailable(
             gone.message.replace("does not answer", "went away in the middle of the run"),
             hint="start it again, then run the same command: what is finished is reused, "
-            "and a step that was training goes on from its last epoch.",
+            "and a step that was training goes on from its last checkpoint.",
         )
     return None
 
@@ -287,6 +298,23 @@ def _no_answer(uri: str, reason: object) -> ServiceUnavailable:
         f"the MLflow store at {uri} does not answer: {reason}.",
         hint="start it, correct tracking.uri or MLFLOW_TRACKING_URI, or unset both to use SQLite in the workspace.",
     )
+
+
+def _wait_for_parent(path: Path) -> str:
+    deadline = time.monotonic() + PARENT_WAIT_S
+    while not path.is_file():
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(
+                f"the pipeline's MLflow run was not made within {PARENT_WAIT_S} s.",
+                hint="look whether MLflow is slow or away, then run the same command again.",
+            )
+        time.sleep(0.02)
+    run_id = path.read_text(encoding="utf-8")
+    if not run_id:
+        raise ServiceUnavailable(
+            "the pipeline's MLflow run could not be made.", hint="the run says why at its end; then run it again."
+        )
+    return run_id
 
 
 def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
@@ -331,7 +359,7 @@ def tracker_from_environment(step: str) -> MlflowTracker | NullTracker:
         uri,
         os.environ.get("MLFLOW_EXPERIMENT_NAME", "estafet"),
         step,
-        parent_run_id=os.environ.get(PARENT_RUN_VARIABLE),
+        parent_file=os.environ.get(PARENT_FILE_VARIABLE),
         run_id=adopted,
         tags={"estafet.step": step},
     )

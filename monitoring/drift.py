@@ -142,7 +142,7 @@ def _missing(column: str, reference: Profile, current: Profile) -> Check:
     before, now = reference.num_unusable / reference.num_rows, current.num_unusable / current.num_rows
     table = [[part.num_unusable, part.num_rows - part.num_unusable] for part in (reference, current)]
     p = float(fisher_exact(table)[1]) if reference.num_unusable + current.num_unusable else 1.0
-    detail = f"{now:.1%} of the requests are missing or invalid, {before:.1%} of the reference"
+    detail = f"{now:.1%} of the requests, {before:.1%} of the reference"
     return Check(column, "missing_or_invalid", p, abs(now - before), FLOORS["missing_or_invalid"], detail)
 
 

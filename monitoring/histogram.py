@@ -77,6 +77,8 @@ def _names(pen: ImageDraw.ImageDraw, names: list[str], slot: float, *, centred: 
     widest = max(pen.textlength(name) for name in names) + FONT_SIZE
     every = max(1, math.ceil(widest / slot))
     for index in range(0, len(names), every):
+        if index and names[index] == names[index - every]:
+            continue
         left = LEFT + index * slot
         place = (left + slot / 2, "ma") if centred else (left, "la")
         pen.text((place[0], FLOOR + 12), names[index], fill=SOFT, anchor=place[1])

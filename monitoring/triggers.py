@@ -14,7 +14,7 @@ STEP_VARIABLES = (
     "ESTAFET_RUN_DIR",
     "ESTAFET_SCRATCH_DIR",
     "ESTAFET_RUNNER_PID",
-    "ESTAFET_MLFLOW_PARENT_RUN_ID",
+    "ESTAFET_MLFLOW_PARENT_FILE",
     "MLFLOW_RUN_ID",
     "_KFP_RUNTIME",  # set inside a step; under it, Kubeflow's package leaves out what a runner needs
 )

@@ -19,7 +19,7 @@ from kfp.dsl import graph_component
 from estafet import telemetry
 from estafet.errors import EstafetError, StepFailed
 from estafet.runfile import LoadedRunFile
-from estafet.tracking import PARENT_RUN_VARIABLE, check_reachable
+from estafet.tracking import PARENT_FILE_VARIABLE, check_reachable
 from pipelines.arguments import monitoring_arguments, training_arguments
 from pipelines.ledger import Ledger, listening
 from pipelines.monitoring import STEPS as MONITORING_STEPS
@@ -123,7 +123,7 @@ def _run(
             state.finish()
         if state.failed and not (error and "interrupted" in error.message):
             error = _why(state.failed, state.folder / LOG_FILE)
-        wall_s = parent.end(error)
+        wall_s, error = parent.end(error)
     return RunResult(state, error, wall_s, uri)
 
 
@@ -143,14 +143,14 @@ def _why(failed: StepState, log: Path) -> EstafetError:
 
 @contextlib.contextmanager
 def _environment(
-    loaded: LoadedRunFile, workspace: Workspace, state: RunState, uri: str, parent_run_id: str
+    loaded: LoadedRunFile, workspace: Workspace, state: RunState, uri: str, parent_file: Path
 ) -> Iterator[None]:
     """Tell the steps who they run for; the run's identity never travels in an argument, where it would spoil keys."""
     told = {
         telemetry.RUN_DIR_VARIABLE: str(state.folder),
         telemetry.SCRATCH_VARIABLE: str(workspace.scratch),
         telemetry.RUNNER_PID_VARIABLE: str(os.getpid()),
-        PARENT_RUN_VARIABLE: parent_run_id,
+        PARENT_FILE_VARIABLE: str(parent_file),
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_EXPERIMENT_NAME": loaded.run.tracking.experiment or loaded.run.name,
         "ESTAFET_USER_PATH": str(loaded.folder),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
-from estafet.errors import EstafetError
+from estafet.errors import EstafetError, ServiceUnavailable
 from estafet.evaluation import Evaluation
-from estafet.files import read_json, write_json
+from estafet.files import read_json, replacing, write_json
 from estafet.records.manifest import Manifest
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile, RunFile, Task
@@ -18,6 +20,7 @@ from pipelines.run_state import RunState, StepState
 from pipelines.workspace import Workspace
 
 RUN_RECORD = "run.json"
+ID_FILE = "mlflow-run-id"
 NOTE_TAG = "mlflow.note.content"
 CACHED_SECTIONS = ("tune", "train", "evaluate", "export")
 
@@ -37,16 +40,47 @@ class ParentRun:
         experiment = loaded.run.tracking.experiment or loaded.run.name
         root = f"file://{workspace.mlflow_artifacts}" if uri == workspace.mlflow_uri else None
         self._tracker = MlflowTracker(uri, experiment, state.run_id, artifact_root=root, tags=tags)
+        self._id_file = state.folder / ID_FILE
+        self._failure: EstafetError | None = None
 
-    def begin(self) -> str:
-        """Open the run and return its id."""
-        self._tracker.log_parameters(parameters_of(self._loaded.run, monitoring="detect_drift" in self._state.steps))
-        self._tracker.log_file(self._loaded.path)
+    def begin(self) -> Path:
+        """Open the run beside the first step, which need not wait for MLflow to be imported.
+
+        Returns:
+            The file in which the run's id will stand; it stays empty where the run cannot be made.
+        """
         self._save("running")
-        return self._tracker.run_id
+        self._opening = threading.Thread(target=self._open, name="open-parent-run", daemon=True)
+        self._opening.start()
+        return self._id_file
 
-    def end(self, error: EstafetError | None) -> float:
-        """Close the run with its headline and with links to what it reused; returns its wall time in seconds."""
+    def _open(self) -> None:
+        run_id = ""
+        try:
+            self._tracker.log_parameters(
+                parameters_of(self._loaded.run, monitoring="detect_drift" in self._state.steps)
+            )
+            run_id = self._tracker.run_id
+        except Exception as error:  # told by `end`, in the runner's own thread
+            self._failure = error if isinstance(error, EstafetError) else _not_opened(self._tracker.uri, error)
+        finally:
+            with replacing(self._id_file) as file:
+                file.write(run_id)
+        if run_id:
+            with contextlib.suppress(Exception):
+                self._tracker.log_file(self._loaded.path)
+
+    def end(self, error: EstafetError | None) -> tuple[float, EstafetError | None]:
+        """Close the run with its headline and with links to what it reused.
+
+        Args:
+            error: What ended the run, if it did not succeed.
+
+        Returns:
+            The run's wall time in seconds, and what ended it: where MLflow did, that and not what came of it.
+        """
+        self._opening.join()
+        error = self._failure or error
         wall_s = time.time() - self._state.started
         reused = [state for state in self._state.steps.values() if state.state == "reused"]
         self._save("failed" if error else "done", error, wall_s)
@@ -59,7 +93,7 @@ class ParentRun:
             self._tracker.log_tags({key: value[:5000] for key, value in tags.items()})
             self._link()
             self._tracker.end("FAILED" if error else "FINISHED")
-        return wall_s
+        return wall_s, error
 
     def _link(self) -> None:
         """Name what the run came from and led to, whether its steps ran now or were reused."""
@@ -98,10 +132,18 @@ class ParentRun:
                 "started": self._state.started,
                 "wall_s": wall_s,
                 "error": str(error) if error else None,
-                "mlflow_run_id": self._tracker.run_id,
+                "mlflow_run_id": self._tracker.run_id if self._tracker.started else None,
                 "steps": steps,
             },
         )
+
+
+def _not_opened(uri: str, error: Exception) -> EstafetError:
+    return ServiceUnavailable(
+        f"MLflow at {uri} could not open a run: {type(error).__name__}: {error}",
+        hint="mend it, or unset tracking.uri and MLFLOW_TRACKING_URI to use SQLite in the workspace; "
+        "then run the same command again.",
+    )
 
 
 def _describe(state: StepState) -> dict[str, Any]:

@@ -85,6 +85,8 @@ def _table(look: TableLook, task: Task | None, label: str | None) -> Guess:
     made.data["format"] = (look.format, "")
     if look.delimiter != ",":
         made.data["delimiter"] = (look.delimiter, "")
+    if look.decimal != ".":
+        made.data["decimal"] = (look.decimal, "")
     if task is Task.FORECASTING:
         chosen, why_label = _series_of(columns, label, time, chosen, why_label)
         made.data["label"] = (chosen.name, f"the series to forecast: {why_label}")

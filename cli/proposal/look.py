@@ -74,15 +74,23 @@ def _csv(path: Path) -> TableLook:
     import pyarrow as pa
     from pyarrow import csv
 
+    from components.ingest.tables import number_with_comma
+
     delimiter = sniff_delimiter(path)
     options = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    convert = csv.ConvertOptions(strings_can_be_null=True)
-    with csv.open_csv(path, csv.ReadOptions(block_size=LOOK_BYTES), options, convert) as reader:
-        batch = next(iter(reader), None)  # none where there is a header only
-        table = reader.schema.empty_table() if batch is None else pa.Table.from_batches([batch])
+
+    def first_rows(decimal: str) -> pa.Table:
+        convert = csv.ConvertOptions(strings_can_be_null=True, decimal_point=decimal)
+        with csv.open_csv(path, csv.ReadOptions(block_size=LOOK_BYTES), options, convert) as reader:
+            batch = next(iter(reader), None)  # none where there is a header only
+            return reader.schema.empty_table() if batch is None else pa.Table.from_batches([batch])
+
+    table, decimal = first_rows("."), "."
+    if any(number_with_comma(column) for column in table.columns):
+        table, decimal = first_rows(","), ","
     table = table.rename_columns([name.strip() for name in table.column_names])
     share = min(1.0, LOOK_BYTES / path.stat().st_size)
-    return TableLook("csv", table, round(len(table) / share), delimiter=delimiter)
+    return TableLook("csv", table, round(len(table) / share), delimiter=delimiter, decimal=decimal)
 
 
 def sniff_delimiter(path: Path) -> str:
@@ -128,7 +136,7 @@ def _check(first: TableLook, files: list[Path]) -> TableLook:
             f"'{files[0]}' has one column, {names[0]!r}.", hint="give a table with features and a label beside them."
         )
     num_rows = round(first.num_rows * sum(file.stat().st_size for file in files) / files[0].stat().st_size)
-    return TableLook(first.format, first.rows, num_rows, len(files), first.delimiter)
+    return TableLook(first.format, first.rows, num_rows, len(files), first.delimiter, first.decimal)
 
 
 def _is_number(text: str) -> bool:

@@ -21,6 +21,7 @@ class TableLook:
         num_rows: Number of rows in all files; estimated where they are too large to look at as a whole.
         num_files: Number of files.
         delimiter: Character between two fields of a CSV file.
+        decimal: Character before the fraction of a number in a CSV file.
     """
 
     format: str
@@ -28,6 +29,7 @@ class TableLook:
     num_rows: int
     num_files: int = 1
     delimiter: str = ","
+    decimal: str = "."
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,36 @@ def _read_csv(path: Path, settings: Data) -> pa.Table:
     table = csv.read_csv(
         path,
         parse_options=csv.ParseOptions(delimiter=settings.delimiter, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True, decimal_point=settings.decimal),
     )
+    if settings.decimal == ".":
+        _refuse_decimal_commas(path, table)
     for name in table.column_names:
         if pa.types.is_binary(table.schema.field(name).type):  # what Arrow makes of text that is no UTF-8
             raise ValueError(f"column '{name}' is not UTF-8")
     return table.rename_columns([name.strip() for name in table.column_names])
+
+
+def number_with_comma(values: pa.ChunkedArray) -> str | None:
+    """Return the first number with a decimal comma of a column of text, if numbers are all that it holds."""
+    if not pa.types.is_string(values.type):
+        return None
+    known = values.drop_null()
+    if not pc.all(pc.match_substring_regex(known, r"^\s*[-+]?\d+(,\d+)?\s*$")).as_py():
+        return None
+    return next(iter(known.filter(pc.match_substring(known, ",")).slice(0, 1).to_pylist()), None)
+
+
+def _refuse_decimal_commas(path: Path, table: pa.Table) -> None:
+    """Refuse to learn numbers as if they were words."""
+    found = {name: number_with_comma(table.column(name)) for name in table.column_names}
+    found = {name: number for name, number in found.items() if number}
+    if found:
+        name, number = next(iter(found.items()))
+        raise DataError(
+            f"{len(found)} column(s) of '{path}' hold numbers with a decimal comma, such as {number!r} in '{name}'.",
+            hint='set data.decimal: ","',
+        )
 
 
 def _check_delimiter(path: Path, delimiter: str) -> None:

@@ -131,6 +131,11 @@ def _labelled_set(
     return write_labelled(root, requests, served.contract, loaded.run.data, loaded.sources, earlier)
 
 
+def _in_one_row(line: str) -> str:
+    """Return a line of the training run without its columns and its bar, which would not line up in another table."""
+    return " ".join(word for word in line.split() if word.strip("━─"))[:MAX_LINE_CHARS]
+
+
 def _train(
     settings: DriftSettings,
     loaded: runfile.LoadedRunFile,
@@ -148,7 +153,7 @@ def _train(
     hyperparameters = None if settings.retrain.tune else served.release.hyperparameters
     overrides = triggers.training_overrides(loaded.overrides, sources, hyperparameters)
     ended = triggers.run_training(
-        loaded.path, loaded.profile, overrides, lambda line: progress(f"training: {line[:MAX_LINE_CHARS]}")
+        loaded.path, loaded.profile, overrides, lambda line: progress(f"training: {_in_one_row(line)}")
     )
     newest = newest_version(served.folder.parent.parent, name) or served
     outcome, why = _outcome(ended, record, newest)

@@ -89,7 +89,8 @@ def page(study: Study, picture: str | Path) -> Page:
                 "all trials took": f"{study.seconds:.0f} s"})  # fmt: skip
     page.heading("Best hyperparameters").facts(study.best.hyperparameters)
     page.heading("The search").figure(picture, f"Validation {objective} of each trial; the best one stands out.")
-    page.heading("Trials").table([_row(trial, study.objective) for trial in sorted(study.trials, key=_rank)])
+    rows = [_row(trial, study.objective) for trial in sorted(study.trials, key=_rank)]
+    page.heading("Trials").table(rows, list(dict.fromkeys(name for row in rows for name in row)))
     return page
 
 

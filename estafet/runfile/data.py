@@ -69,6 +69,8 @@ class Data(Section):
     """Column with the time of each row; forecasting needs it, and so does `split.by: time`."""
     delimiter: str = Field(",", min_length=1, max_length=1)
     """Character between two fields of a CSV file."""
+    decimal: Literal[".", ","] = "."
+    """Character before the fraction of a number in a CSV file."""
     image_size: tuple[int, int] | None = None
     """Height and width in pixels to which images are resized; where it is not given, that of the first image."""
     channels: Literal[1, 3] | None = None

@@ -56,10 +56,11 @@ def main() -> None:
     digits.without(users).copy_to(ARCHIVE)
     console.print(f"{NUM_USERS} of them are kept from training: they are what users will send")
 
-    say("Train: ingest → tune → train → evaluate → gate → export → deploy")
-    estafet("run", RUN_FILE)
-
     with server() as client:
+        say("Train: ingest → tune → train → evaluate → gate → export → deploy")
+        estafet("run", RUN_FILE)
+        client.wait_until_available(1, timeout_s=60)
+
         say(f"Users send {NUM_USERS} digits")
         _, answers = send(client, users.images)
         new_camera = users.accuracy(answers)
@@ -114,16 +115,14 @@ def estafet(*arguments: object) -> None:
 
 @contextlib.contextmanager
 def server() -> Iterator[Client]:
-    """Serve the model with `estafet serve` while the block runs."""
-    say("Serve it")
+    """Serve the model with `estafet serve` while the block runs; it waits for the first version."""
+    say("Serve: nothing yet, so the server waits for the first version")
     port = free_port()
     command = ["estafet", "serve", str(RUN_FILE), "--port", str(port), *OPTIONS]
     console.print(f"[dim]$ {' '.join(command)} &[/]")
     process = subprocess.Popen([sys.executable, "-m", "cli.main", *command[1:]])
     try:
-        client = Client(f"http://127.0.0.1:{port}", "digits")
-        client.wait_until_available(1, timeout_s=120)
-        yield client
+        yield Client(f"http://127.0.0.1:{port}", "digits")
     finally:
         process.terminate()
         process.wait(30)

@@ -39,11 +39,20 @@ def curl_example(model: ServedModel, url: str) -> str:
     name = DEFAULT if DEFAULT in signatures else next(iter(signatures), DEFAULT)
     if instance is None and name in signatures:
         instance = empty_instance(signatures[name])
-    body: dict[str, object] = {"instances": [instance]}
+    body: dict[str, object] = {"instances": [_rounded(instance)]}
     if name != DEFAULT:
         body["signature_name"] = name
     text = json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
     return f"curl -s {url}/v1/models/{model.name}:predict -d '{text}'"
+
+
+def _rounded(value: object) -> object:
+    """Return an instance as a person would type it: float32 values in the six digits that they hold."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def empty_instance(signature: Signature) -> dict[str, object]:

@@ -8,7 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cli.main import COMMANDS, estafet
+from cli.main import COMMANDS, between_words, estafet
 
 HEAVY = ("kfp", "tensorflow", "keras", "mlflow", "optuna", "evidently", "pandas", "pyarrow", "numpy", "rich", "yaml")
 
@@ -92,3 +92,17 @@ def test_compile_writes_the_file_that_it_names(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "estafet-training" in (tmp_path / "out" / "pipeline.yaml").read_text()
     assert "estafet submit run.yaml" in done.stdout
+
+
+def test_lines_break_between_words_and_never_within_a_path():
+    path = "/data/a-folder/with-a-long-name/report.html"
+
+    lines = between_words(f"error: the gate refused this model.\n  hint: see {path}; then try again.", 30).splitlines()
+
+    assert lines == [
+        "error: the gate refused this",
+        "  model.",
+        "  hint: see",
+        f"  {path};",
+        "  then try again.",
+    ]

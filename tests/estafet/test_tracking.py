@@ -24,18 +24,20 @@ def store(tmp_path_factory):
 @pytest.fixture
 def environment(monkeypatch):
     """An environment that says nothing of MLflow."""
-    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", tracking.PARENT_RUN_VARIABLE):
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", tracking.PARENT_FILE_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     return monkeypatch
 
 
-def test_steps_are_nested_in_the_run_of_their_pipeline(store, environment):
+def test_steps_are_nested_in_the_run_of_their_pipeline(store, environment, tmp_path):
+    """The runner makes that run beside the first step, which waits for its id where it needs it."""
     uri, artifacts = store
     parent = MlflowTracker(uri, "nesting", "the pipeline", artifact_root=artifacts)
     environment.setenv("MLFLOW_TRACKING_URI", uri)
-    environment.setenv(tracking.PARENT_RUN_VARIABLE, parent.run_id)
+    environment.setenv(tracking.PARENT_FILE_VARIABLE, str(tmp_path / "id"))
 
     step = tracker_from_environment("train")
+    threading.Timer(0.3, lambda: (tmp_path / "id").write_text(parent.run_id)).start()
     step.log_parameters({"epochs": 3})
     step.end("FINISHED")
     parent.end("FAILED")
@@ -46,6 +48,15 @@ def test_steps_are_nested_in_the_run_of_their_pipeline(store, environment):
     assert run.data.tags["mlflow.parentRunId"] == parent.run_id
     assert run.data.tags["estafet.step"] == "train"
     assert (run.info.status, parent.client.get_run(parent.run_id).info.status) == ("FINISHED", "FAILED")
+
+
+def test_a_step_says_so_where_the_run_of_its_pipeline_could_not_be_made(store, environment, tmp_path):
+    environment.setenv("MLFLOW_TRACKING_URI", store[0])
+    environment.setenv(tracking.PARENT_FILE_VARIABLE, str(tmp_path / "id"))
+    (tmp_path / "id").write_text("")
+
+    with pytest.raises(ServiceUnavailable, match="could not be made"):
+        tracker_from_environment("train").log_parameters({"epochs": 3})
 
 
 def test_all_that_is_logged_can_be_read_again(store, tmp_path):
@@ -179,6 +190,35 @@ def test_a_store_that_does_not_answer_is_unavailable_and_its_password_stays_secr
 
     assert caught.value.exit_status == 4
     assert "secret" not in str(caught.value)
+
+
+def raised_by_a_library(kind: type[Exception]) -> Exception:
+    try:
+        try:
+            raise kind("Max retries exceeded")
+        except Exception as cause:
+            raise RuntimeError("could not record the epoch") from cause
+    except RuntimeError as error:
+        return error
+
+
+def test_a_store_that_went_away_in_the_middle_is_named_with_what_to_do():
+    from mlflow.exceptions import MlflowException
+
+    uri = f"http://127.0.0.1:{closed_port()}"
+
+    gone = tracking.gone_away(uri, raised_by_a_library(MlflowException))
+
+    assert isinstance(gone, ServiceUnavailable)
+    assert f"{uri} went away in the middle of the run" in gone.message
+    assert "run the same command" in gone.hint
+
+
+def test_an_error_of_another_origin_is_not_blamed_on_the_store(store):
+    from mlflow.exceptions import MlflowException
+
+    assert tracking.gone_away(f"http://127.0.0.1:{closed_port()}", ValueError("NaN")) is None
+    assert tracking.gone_away(store[0], raised_by_a_library(MlflowException)) is None
 
 
 def test_a_server_that_says_nothing_is_unavailable_after_the_timeout():

@@ -88,6 +88,20 @@ def test_a_file_with_semicolons_and_decimal_commas(settings, refused, tmp_path):
     assert hint == 'set data.delimiter: ";"'
 
 
+def test_numbers_with_a_decimal_comma_are_not_learnt_as_words(settings, refused, tmp_path):
+    path = tmp_path / "european.csv"
+    path.write_text("a;b;y\n" + "".join(f"{i};{i},5;{'no' if i % 2 else 'yes'}\n" for i in range(60)))
+
+    message, hint = refused(settings("tabular_classification", path, label="y", delimiter=";"))
+    read = settings("tabular_classification", path, label="y", delimiter=";", decimal=",")
+    manifest = step.ingest(read, tmp_path / "out")
+
+    assert "1 column(s) of " in message
+    assert "decimal comma, such as '0,5' in 'b'" in message
+    assert hint == 'set data.decimal: ","'
+    assert [(f.name, f.min % 1) for f in manifest.data_schema.numeric] == [("a", 0), ("b", 0.5)]
+
+
 def test_a_line_with_too_few_fields(settings, refused, tmp_path):
     path = tmp_path / "ragged.csv"
     path.write_text("a,b,y\n1,2,no\n3,yes\n")

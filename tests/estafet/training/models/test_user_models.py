@@ -71,6 +71,23 @@ def test_a_module_that_breaks_on_import_shows_its_own_error_and_line(write):
         models.build(SPEC, f"{build}make")
 
 
+def test_a_module_that_is_no_python_is_shown_with_its_line(write):
+    build = write("def make(spec, hyperparameters)")
+
+    with pytest.raises(ConfigError, match=r"SyntaxError: expected ':' \(.*users_\d+\.py:2\)"):
+        models.build(SPEC, f"{build}make")
+
+
+def test_a_mistake_below_the_users_function_is_shown_with_the_users_own_line(write):
+    build = write("""
+        def make(spec, hyperparameters):
+            return keras.layers.Dense(-1)
+    """)
+
+    with pytest.raises(ConfigError, match=r"failed with ValueError: .*users_\d+\.py:4\)"):
+        models.build(SPEC, f"{build}make")
+
+
 def test_a_module_that_imports_something_missing_is_not_called_missing_itself(write):
     build = write("import not_installed_anywhere")
 
