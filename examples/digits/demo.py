@@ -35,11 +35,12 @@ NUM_USERS = 450  # digits that are kept from training, for the users to send
 NUM_EXAM = 150  # of these, what the last exam is made of
 TAKES = 3  # photographs of each digit by the aged camera
 BATCH = 50
+LOG_FLUSH_S = 1
 OPTIONS = [
     *("--set", f"workspace={WORKSPACE.name}"),
     *("--set", f"data.source={ARCHIVE.relative_to(HERE)}"),
     *("--set", f"monitor.retrain.labels={LABELS.relative_to(HERE)}"),
-    *("--set", "serve.log_flush_s=1"),
+    *("--set", f"serve.log_flush_s={LOG_FLUSH_S}"),
 ]
 console = Console(highlight=False, soft_wrap=True)
 
@@ -146,6 +147,7 @@ def send(client: Client, pngs: list[bytes]) -> tuple[list[str], list[str]]:
         predictions = client.predict(instances, request_id=request).predictions
         ids += [f"{request}-{k}" for k in range(len(batch))]
         answers += [prediction["class"] for prediction in predictions]
+    time.sleep(1.5 * LOG_FLUSH_S)  # until the request log is on disk
     return ids, answers
 
 
