@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 import click
@@ -49,7 +51,7 @@ def experiments(run_file: str, profile: str | None, overrides: tuple[str, ...], 
     server = subprocess.Popen(_command(uri, port), env={**QUIET, **os.environ})
     try:
         _wait_until_it_answers(server, port)
-        address = f"http://127.0.0.1:{port}"
+        address = _page_of(loaded.run.tracking.experiment or loaded.run.name, f"http://127.0.0.1:{port}")
         click.echo(f"open {address} (Ctrl-C ends it)")
         if open_browser:
             click.launch(address)
@@ -90,6 +92,16 @@ def _wait_until_it_answers(server: subprocess.Popen[bytes], port: int) -> None:
         f"MLflow's page did not start on port {port}.",
         hint="its own words stand above; `estafet doctor` checks the store.",
     )
+
+
+def _page_of(experiment: str, address: str) -> str:
+    """Return the address of an experiment's runs; MLflow's own front page where it has none yet."""
+    named = urllib.parse.urlencode({"experiment_name": experiment})
+    try:
+        with urllib.request.urlopen(f"{address}/api/2.0/mlflow/experiments/get-by-name?{named}", timeout=30) as answer:
+            return f"{address}/#/experiments/{json.load(answer)['experiment']['experiment_id']}/runs"
+    except (OSError, ValueError, KeyError):
+        return address
 
 
 def _refuse_taken(port: int) -> None:

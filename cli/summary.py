@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from estafet.errors import EstafetError, GateRefused
 from estafet.runfile import LoadedRunFile
 from pipelines.local import RunResult
 from pipelines.parent_run import evaluation_of
+
+PLACES = ("name", "workspace", "tracking", "serve", "deploy")
+"""Keys of the run file that say where models and runs are."""
 
 
 def refusal(result: RunResult) -> GateRefused | None:
@@ -83,7 +87,7 @@ def _cost(wall_s: float, cpu_s: float, peak_mb: float) -> tuple[str, str, str]:
 
 def _next_steps(result: RunResult, loaded: LoadedRunFile) -> Iterator[tuple[str, str]]:
     """Yield what to look at or type next."""
-    file = short_path(loaded.path)
+    file = " ".join([short_path(loaded.path), *_options(loaded)])
     if result.error is None and "deploy" in result.state.steps and not refusal(result):
         yield "serve it", f"estafet serve {file}"
     yield "browse the runs", f"estafet experiments {file}"
@@ -97,6 +101,15 @@ def _next_steps(result: RunResult, loaded: LoadedRunFile) -> Iterator[tuple[str,
     if report:
         yield "drift report", short_path(Path(report) / "report.html")
     yield "log", short_path(result.log)
+
+
+def _options(loaded: LoadedRunFile) -> Iterator[str]:
+    """Yield what must be typed again for a command to find this run's workspace."""
+    if loaded.profile:
+        yield f"--profile {shlex.quote(loaded.profile)}"
+    for override in loaded.overrides:
+        if override.startswith(PLACES):
+            yield f"--set {shlex.quote(override)}"
 
 
 def _evaluation_page(result: RunResult) -> str:

@@ -147,7 +147,7 @@ def _save(path: Path, text: str) -> None:
         with replacing(path) as file:
             file.write(text)
     except OSError:
-        with contextlib.suppress(OSError), open(path, "r+", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(path, "r+" if path.exists() else "w", encoding="utf-8") as file:
             file.write(text)
             file.truncate()
 

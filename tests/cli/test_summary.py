@@ -19,7 +19,7 @@ COST = {"wall_s": 8.25, "cpu_s": 6.0, "peak_mb": 1234.0, "ended": 1.0}
 
 @pytest.fixture
 def loaded(tmp_path):
-    return SimpleNamespace(path=tmp_path / "run.yaml")
+    return SimpleNamespace(path=tmp_path / "run.yaml", profile=None, overrides=())
 
 
 def printed(result, loaded, width=80):
@@ -64,6 +64,15 @@ def test_the_result_comes_first_then_the_cost_of_each_step_then_what_to_type_nex
     assert row(lines, "ingest") == ["↺", "ingest", "from", "run", "20260101-120000-abcd"]
     assert row(lines, "whole run") == ["whole", "run", "2", "min", "10", "s", "18.0", "s", "1,234", "MB"]
     assert any(line.startswith("serve it") and "estafet serve" in line for line in lines)
+
+
+def test_the_next_commands_find_the_same_workspace(finished, loaded):
+    loaded.profile, loaded.overrides = "quick", ("train.epochs=3", "workspace=my runs")
+
+    told = [line for line in printed(finished, loaded) if line.startswith(("serve it", "browse the runs"))]
+
+    assert len(told) == 2
+    assert all(line.endswith("run.yaml --profile quick --set 'workspace=my runs'") for line in told)
 
 
 @pytest.mark.parametrize("width", [80, 140])

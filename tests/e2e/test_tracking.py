@@ -160,7 +160,7 @@ class TestThePage:
             process = subprocess.Popen(command, cwd=trained.folder, env=environment, stdout=said, stderr=said)
         try:
             address = f"http://127.0.0.1:{page_port}"
-            wait_for_line(log, process, f"open {address}")
+            wait_for_line(log, process, f"open {address}/#/experiments/1/runs")
             with urllib.request.urlopen(address, timeout=30) as page:
                 assert page.status == 200
                 assert "MLflow" in page.read().decode()
