@@ -47,11 +47,12 @@ def _examine(run_file: str | None, profile: str | None, deep: bool) -> list[Chec
 
     from cli.checks import machine, packages, services
     from estafet.runfile.release import Serve
+    from pipelines.workspace import Workspace
 
     loaded = _loaded(run_file, profile)
     workspace = loaded.workspace if loaded else Path(".estafet").resolve()
-    named = loaded.run.tracking.uri if loaded else None
-    uri = named or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace / 'mlflow.db'}"
+    elsewhere = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace / 'mlflow.db'}"
+    uri = Workspace(loaded).tracking_uri(loaded) if loaded else elsewhere
     serve = loaded.run.serve if loaded else Serve()
     checks: list[Callable[[], Check | list[Check]]] = [
         machine.python,

@@ -11,6 +11,7 @@ import click
 
 from estafet import __version__
 from estafet.errors import EstafetError
+from estafet.process import end_quickly
 
 COMMANDS = {
     "run": ("cli.run:run", "Run the training pipeline on this machine."),
@@ -75,6 +76,7 @@ def estafet() -> None:
 
 def main() -> None:
     """Run the command; an error of ours ends it with its own words and exit status."""
+    end_quickly()
     try:
         estafet(standalone_mode=True)
     except EstafetError as error:

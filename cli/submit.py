@@ -10,7 +10,7 @@ from cli.options import load_run_file, run_file_options
 @click.command()
 @run_file_options
 @click.option("--endpoint", metavar="URL", help="Kubeflow Pipelines API; cluster.endpoint where it is not given.")
-@click.option("--wait", is_flag=True, help="Wait until the run has ended, and fail if it did.")
+@click.option("--wait", is_flag=True, help="Wait until the run has ended, and fail if it failed.")
 @click.option("--timeout", "timeout_s", default=86_400, show_default=True, help="Seconds to wait, with --wait.")
 def submit(
     run_file: str, profile: str | None, overrides: tuple[str, ...], endpoint: str | None, wait: bool, timeout_s: int

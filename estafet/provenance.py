@@ -7,12 +7,15 @@ unchanged path. So both are fingerprinted before a run starts, and passed as arg
 from __future__ import annotations
 
 import ast
+import contextlib
+import glob
 import hashlib
 import importlib.util
+import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 
@@ -53,12 +56,14 @@ class SourceFingerprint:
     files: Mapping[str, str]
 
 
-def fingerprint_code(module: str, *, extra_files: Iterable[Path] = ()) -> CodeFingerprint:
+def fingerprint_code(module: str, *, user_module: str = "", user_folder: Path | None = None) -> CodeFingerprint:
     """Fingerprint a module with everything of ours that it imports, at any depth, and the libraries behind that.
 
     Args:
         module: A module's name, such as `components.train.step`.
-        extra_files: More source files that count, such as the user's own model.
+        user_module: The module of the user's own model, if there is one; it counts with what it imports of its own
+            package and of `user_folder`.
+        user_folder: The folder in which a user's module is looked for where it is not installed.
 
     Returns:
         The fingerprint; comments count, since telling them apart is not worth a wrong reuse.
@@ -73,22 +78,14 @@ def fingerprint_code(module: str, *, extra_files: Iterable[Path] = ()) -> CodeFi
         )
     parts: dict[str, str] = {}
     libraries: set[str] = set()
-    pending = [module]
-    while pending:
-        name = pending.pop()
-        if name in parts or name in NOT_PART_OF_A_RESULT:
-            continue
-        path = _source_of(name)
-        if path is None:
-            continue
-        digest, imported = _read_module(path, name, path.stat().st_mtime_ns)
+    for name, _, digest, imported in _walk(module, _source_of):
         parts[name] = digest
-        pending += [*imported, *_parents(name)]
-        libraries |= {other.partition(".")[0] for other in imported}
-    for path in extra_files:
-        digest, imported = _read_module(path, path.stem, path.stat().st_mtime_ns)
-        parts[path.name] = digest
-        libraries |= {other.partition(".")[0] for other in imported}
+        libraries |= imported
+    if user_module and user_folder:
+        for name, path, digest, imported in _walk(user_module, partial(_user_source_of, user_folder, user_module)):
+            depth = name.count(".") + (path.name == "__init__.py")
+            parts["/".join(path.parts[-depth - 1 :])] = digest
+            libraries |= imported
     parts |= _library_versions(libraries)
     parts["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return CodeFingerprint(_digest(f"{key}={value}" for key, value in sorted(parts.items())), parts)
@@ -140,6 +137,42 @@ def _source_of(module: str) -> Path | None:
     return None
 
 
+def _user_source_of(folder: Path, user_module: str, module: str) -> Path | None:
+    """Return a source file of the user's, found where a step finds it: installed first, then in the run file's folder.
+
+    Of what is installed only the package of `user_module` itself is the user's; the rest counts by its version.
+    """
+    package, *inner = module.split(".")
+    if not package:
+        return None
+    with contextlib.suppress(ValueError):  # `__main__` has no spec
+        if found := importlib.util.find_spec(package):
+            places = [Path(place) for place in found.submodule_search_locations or ()]
+            home = places[0].parent if places else Path(found.origin or "").parent
+            if home.resolve() != folder.resolve() and package != user_module.partition(".")[0]:
+                return None
+            folder = home
+    path = folder.joinpath(package, *inner)
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _walk(module: str, source_of: Callable[[str], Path | None]) -> Iterator[tuple[str, Path, str, set[str]]]:
+    """Yield each module reached from `module`: its name, source, fingerprint, and the packages that it imports."""
+    seen: set[str] = set()
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        if name in seen or name in NOT_PART_OF_A_RESULT:
+            continue
+        seen.add(name)
+        path = source_of(name)
+        if path is None:
+            continue
+        digest, imported = _read_module(path, name, path.stat().st_mtime_ns)
+        yield name, path, digest, {other.partition(".")[0] for other in imported}
+        pending += [*imported, *_parents(name)]
+
+
 def _parents(module: str) -> list[str]:
     pieces = module.split(".")
     return [".".join(pieces[:n]) for n in range(1, len(pieces))]
@@ -184,18 +217,23 @@ def _library_versions(imported: set[str]) -> dict[str, str]:
 
 
 def _local_files(source: str) -> Iterator[tuple[str, int, int]]:
-    path = Path(source)
-    if path.is_dir():
-        found: Iterable[Path] = (entry for entry in path.rglob("*"))
-    elif path.exists():
-        found = [path]
-    else:
-        anchor = Path(path.anchor or ".")
-        found = anchor.glob(str(path.relative_to(anchor))) if any(c in source for c in "*?[") else []
-    for entry in found:
-        if entry.is_file():
-            stat = entry.stat()
-            yield str(entry), stat.st_size, stat.st_mtime_ns
+    """List every file that `ingest` may read there: what a glob matches may be a folder, and a folder a link to one."""
+    for found in [source] if os.path.exists(source) else glob.glob(source, recursive=True):
+        for path in _files_below(found) if os.path.isdir(found) else [found]:
+            if os.path.isfile(path):  # and no link to nothing
+                stat = os.stat(path)
+                yield path, stat.st_size, stat.st_mtime_ns
+
+
+def _files_below(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    real = os.path.realpath(folder)
+    if real in above:  # a link in a circle
+        return
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            yield from _files_below(entry.path, (*above, real))
+        else:
+            yield entry.path
 
 
 def _remote_files(source: str) -> Iterator[tuple[str, int, str]]:

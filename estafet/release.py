@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +34,9 @@ SIGNATURE = "serving_default"
 IMAGE_INPUT = "image_bytes"
 SERIES_INPUT = "values"
 CHUNK_BYTES = 2**20
+
+
+Part = TypeVar("Part", bound="_Part")
 
 
 class _Part(BaseModel):
@@ -73,9 +77,9 @@ class Contract(_Part):
         """Read the contract of a version.
 
         Raises:
-            DataError: It has none.
+            DataError: It has none that can be understood.
         """
-        return cls.model_validate(_read(version_dir, CONTRACT_FILE))
+        return _read(cls, version_dir, CONTRACT_FILE)
 
     def save(self, version_dir: str | Path) -> None:
         """Write the contract into a version directory."""
@@ -139,9 +143,9 @@ class Smoke(_Part):
         """Read the smoke test of a version.
 
         Raises:
-            DataError: It has none.
+            DataError: It has none that can be understood.
         """
-        return cls.model_validate(_read(version_dir, SMOKE_FILE))
+        return _read(cls, version_dir, SMOKE_FILE)
 
     def save(self, version_dir: str | Path) -> None:
         """Write the smoke test into a version directory."""
@@ -189,9 +193,9 @@ class Release(_Part):
         """Read what is known of a version.
 
         Raises:
-            DataError: The folder is no finished release.
+            DataError: The folder is no finished release, or none that can be understood.
         """
-        return cls.model_validate(_read(version_dir, RELEASE_FILE))
+        return _read(cls, version_dir, RELEASE_FILE)
 
     def save(self, version_dir: str | Path) -> None:
         """Write it into the version directory; it comes last."""
@@ -217,14 +221,20 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _read(version_dir: str | Path, file: str) -> object:
+def _read(kind: type[Part], version_dir: str | Path, file: str) -> Part:
     path = Path(version_dir) / FOLDER / file
     if not path.is_file():
         raise DataError(
             f"'{version_dir}' is no release: it has no {FOLDER}/{file}.",
             hint="export writes it; deploy a version that `estafet run` made.",
         )
-    return read_json(path)
+    try:
+        return kind.model_validate(read_json(path))
+    except ValueError as error:  # no JSON, or not what this Estafet writes
+        raise DataError(
+            f"'{path}' cannot be understood: {str(error).splitlines()[0]}.",
+            hint="another version of Estafet wrote it, or it is damaged; `estafet run` makes a new version.",
+        ) from error
 
 
 def _as_text(specs: tuple[TensorSpec, ...]) -> set[str]:

@@ -39,7 +39,8 @@ a { color: var(--accent); }
   font-weight: 600; max-width: none; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .neutral { color: var(--neutral); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(170px, 45%), 1fr)); gap: 12px; margin: 20px 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(170px, 45%), 1fr)); gap: 12px;
+  margin: 20px 0; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
 .facts dt { color: var(--soft); font-size: 13px; }
 .facts dd { margin: 2px 0 0; font-size: 19px; font-weight: 600; overflow-wrap: anywhere;

@@ -108,7 +108,7 @@ def read(
     import pyarrow.compute as pc
 
     tables = [
-        _read_part(path, number, columns)
+        _read_versioned(path, number, columns)
         for number, path in part_files(requests_dir, model, version=version, since=since, until=until)
     ]
     if not tables:
@@ -136,22 +136,36 @@ def empty_table() -> pa.Table:
     return pa.schema(fields).empty_table()
 
 
-def _read_part(path: Path, version: int, columns: list[str] | None) -> pa.Table:
+def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read one file of the log.
+
+    Args:
+        path: The file.
+        columns: Only those of these columns that it has.
+
+    Raises:
+        DataError: It is damaged, or gone.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            wanted = None if columns is None else [name for name in names if name in columns or name == TS]
-            table = file.read(columns=wanted)
+            wanted = None if columns is None else [name for name in names if name in columns]
+            return file.read(columns=wanted).replace_schema_metadata(None)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"the request log's file {path} cannot be read: {error}.",
             hint="move it away; the other files of the log do not depend on it.",
         ) from error
-    numbers = pa.array([version] * table.num_rows, pa.int64())
-    return table.replace_schema_metadata(None).append_column("version", numbers)
+
+
+def _read_versioned(path: Path, version: int, columns: list[str] | None) -> pa.Table:
+    import pyarrow as pa
+
+    table = read_part(path, None if columns is None else [*columns, TS])
+    return table.append_column("version", pa.array([version] * table.num_rows, pa.int64()))
 
 
 def _partition_of(path: Path) -> tuple[int, datetime] | None:

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from estafet import errors
 from estafet.files import read_json, replacing
+from estafet.process import end_quickly
 from estafet.tracking import MlflowTracker, NullTracker, check_reachable, gone_away, tracker_from_environment
 
 RUN_DIR_VARIABLE = "ESTAFET_RUN_DIR"
@@ -166,6 +167,7 @@ def step(name: str, *, settings: Mapping[str, object] | None = None) -> Iterator
         settings: Recorded as the parameters of the step's MLflow run.
     """
     _end_with_runner()
+    end_quickly()
     running = Step(name, tracker_from_environment(name), StepRecord(name, pid=os.getpid(), started=time.time()))
     running.progress("starting")
     try:

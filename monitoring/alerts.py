@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -67,7 +68,7 @@ def post(webhook: str, event: dict[str, object], *, timeout_s: float = TIMEOUT_S
             reason = f"HTTP {error.code}"
             if error.code < 500 and error.code not in (408, 429):
                 break
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error))
     raise ServiceUnavailable(
         f"the webhook at {place(webhook)} did not take the event: {reason}.",
@@ -96,8 +97,11 @@ def deliver(state: MonitorState, webhook: str | None) -> tuple[int, str | None]:
 
 def place(webhook: str) -> str:
     """Return where a webhook is, without its path, which is often a secret."""
-    parts = urlsplit(webhook)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    try:
+        parts = urlsplit(webhook)
+        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:  # a port that is no number
+        return webhook.partition("://")[0] + "://…"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

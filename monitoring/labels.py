@@ -49,19 +49,20 @@ def labelled_requests(requests_dir: str | Path, model: str, labels: Mapping[str,
     Returns:
         The columns of the request log, and `LABELLED` with the label; of a request that is logged twice, the
         first.
+
+    Raises:
+        DataError: A file of the log is damaged.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     wanted = pa.array(sorted(labels), pa.string())
     tables = []
     for _, path in request_log.part_files(requests_dir, model):
-        with pq.ParquetFile(path) as file:
-            ids = file.read(columns=[REQUEST_ID])[REQUEST_ID].cast(pa.string())
-            chosen = pc.is_in(ids, value_set=wanted)
-            if pc.any(chosen).as_py():
-                tables.append(file.read().replace_schema_metadata(None).filter(chosen))
+        ids = request_log.read_part(path, [REQUEST_ID])[REQUEST_ID].cast(pa.string())
+        chosen = pc.is_in(ids, value_set=wanted)
+        if pc.any(chosen).as_py():
+            tables.append(request_log.read_part(path).filter(chosen))
     if not tables:
         return request_log.empty_table().append_column(LABELLED, pa.array([], pa.string()))
     table = pa.concat_tables(tables, promote_options="permissive")
@@ -74,13 +75,15 @@ def labelled_requests(requests_dir: str | Path, model: str, labels: Mapping[str,
 
 
 def labelled_ids(requests_dir: str | Path, model: str, labels: Mapping[str, str]) -> set[str]:
-    """Return the ids of the logged requests that have a label, reading nothing else of the log."""
-    import pyarrow.parquet as pq
+    """Return the ids of the logged requests that have a label, reading nothing else of the log.
 
+    Raises:
+        DataError: A file of the log is damaged.
+    """
     found: set[str] = set()
     for _, path in request_log.part_files(requests_dir, model):
-        with pq.ParquetFile(path) as file:
-            found.update(id_ for id_ in file.read(columns=[REQUEST_ID])[REQUEST_ID].to_pylist() if id_ in labels)
+        ids = request_log.read_part(path, [REQUEST_ID])[REQUEST_ID].to_pylist()
+        found.update(id_ for id_ in ids if id_ in labels)
     return found
 
 

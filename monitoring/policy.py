@@ -137,7 +137,7 @@ def withheld(
     done = [run for run in earlier if run.outcome in ("deployed", "kept")]
     if done and (left_s := max(run.ended_s or 0 for run in done) + settings.cooldown_hours * 3600 - now_s) > 0:
         return f"the last retraining is too recent: {left_s / 3600:.1f} of {settings.cooldown_hours:g} h to go"
-    num_this_week = sum(now_s - run.started_s < WEEK_S for run in earlier)
+    num_this_week = sum(now_s - start_s < WEEK_S for run in earlier for start_s in run.starts_s)
     if num_this_week >= settings.max_per_week:
         return f"{num_this_week} retrainings in seven days, and monitor.retrain.max_per_week is {settings.max_per_week}"
     return None

@@ -24,6 +24,7 @@ create unique index if not exists one_open on incidents (model) where closed_s i
 create table if not exists retrainings (
   model text, key text, version_before integer, version_after integer, started_s real, ended_s real, outcome text,
   why text, folder text, num_labelled integer, primary key (model, key));
+create table if not exists starts (model text, key text, started_s real);
 create table if not exists outbox (
   id text primary key, event text, created_s real, num_tries integer default 0, last_error text, sent_s real);
 """
@@ -61,11 +62,11 @@ class JudgedWindow:
 
 @dataclass(frozen=True)
 class RetrainingRecord:
-    """A retraining run that was started; times in seconds since 1970."""
+    """A retraining that was started, perhaps several times; times in seconds since 1970."""
 
     key: str
     version_before: int
-    started_s: float
+    starts_s: tuple[float, ...]
     ended_s: float | None
     outcome: str | None
     folder: str
@@ -135,6 +136,7 @@ class MonitorState:
                 "where model = ? and key = ?",
                 (now_s, model, key),
             )
+            db.execute("insert into starts values (?, ?, ?)", (model, key, now_s))
             return _retrainings(db, model, key)[0]
 
     def end_retraining(
@@ -226,5 +228,16 @@ def _retrainings(db: sqlite3.Connection, model: str, key: str | None = None) -> 
         "select key, version_before, started_s, ended_s, outcome, folder from retrainings "
         "where model = ? and (? is null or key = ?) order by started_s desc",
         (model, key, key),
-    )
-    return [RetrainingRecord(*row) for row in rows]
+    ).fetchall()
+    starts = db.execute("select key, started_s from starts where model = ? order by started_s", (model,)).fetchall()
+    return [
+        RetrainingRecord(
+            row["key"],
+            row["version_before"],
+            tuple(start["started_s"] for start in starts if start["key"] == row["key"]) or (row["started_s"],),
+            row["ended_s"],
+            row["outcome"],
+            row["folder"],
+        )
+        for row in rows
+    ]

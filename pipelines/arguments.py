@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from estafet.errors import DataError
 from estafet.provenance import CodeFingerprint, SourceFingerprint, fingerprint, fingerprint_code, fingerprint_sources
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile
 from estafet.runfile.steps import settings_for
 from pipelines.training import CACHED_STEPS
+from serving.versions import newest_version
 
 STEPS_WITH_MODEL_CODE = ("tune", "train", "evaluate", "export")
 
@@ -38,10 +40,12 @@ def training_arguments(loaded: LoadedRunFile) -> TrainingArguments:
         loaded: The run file.
     """
     run = loaded.run
-    user_code = _user_model_files(loaded)
+    user_module, colon, _ = run.model.build.partition(":")
     code = {
         step: fingerprint_code(
-            f"components.{step}.step", extra_files=user_code if step in STEPS_WITH_MODEL_CODE else ()
+            f"components.{step}.step",
+            user_module=user_module if colon and step in STEPS_WITH_MODEL_CODE else "",
+            user_folder=loaded.folder,
         )
         for step in CACHED_STEPS
     }
@@ -95,17 +99,11 @@ def _champion(served: Path, recipe: str) -> str:
     A model is never compared with itself: where the newest version was made by this very recipe, the candidate is
     compared with what that version was compared with, which is also what lets an identical run reuse everything.
     """
-    versions = sorted((int(path.name), path) for path in served.glob("[0-9]*") if path.name.isdigit())
-    if not versions:
+    newest = newest_version(served)
+    if newest is None:
         return ""
-    newest = versions[-1][1]
-    release = Release.load(newest)
-    return release.compared_with if release.recipe == recipe else str(newest)
-
-
-def _user_model_files(loaded: LoadedRunFile) -> list[Path]:
-    """Return the source file of the user's own model, where it lies beside the run file."""
-    module, colon, _ = loaded.run.model.build.partition(":")
-    path = loaded.folder.joinpath(*module.split("."))
-    candidates = [path.with_suffix(".py"), path / "__init__.py"] if colon else []
-    return [candidate for candidate in candidates if candidate.is_file()]
+    try:
+        release = Release.load(newest[1])
+    except DataError:  # not one of ours; evaluate says that it cannot be compared
+        return str(newest[1])
+    return release.compared_with if release.recipe == recipe else str(newest[1])

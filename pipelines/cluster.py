@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import tempfile
 import urllib.error
@@ -143,7 +144,7 @@ def check_endpoint(endpoint: str, timeout_s: float = 5) -> None:
         if error.code in (401, 403):
             return  # it answers, and asks for credentials that Kubeflow's client has
         raise _away(endpoint, error) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise _away(endpoint, getattr(error, "reason", error)) from error
 
 

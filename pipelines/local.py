@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -15,6 +17,7 @@ from typing import Any
 
 from kfp import local
 from kfp.dsl import graph_component
+from kfp.local import subprocess_task_handler
 
 from estafet import telemetry
 from estafet.errors import EstafetError, StepFailed
@@ -103,9 +106,11 @@ def _run(
     uri = workspace.tracking_uri(loaded)
     parent = ParentRun(loaded, workspace, state, uri)
     error: EstafetError | None = None
+    refused: EstafetError | None = None
+    log = state.folder / LOG_FILE
     with watch(state), _environment(loaded, workspace, state, uri, parent.begin()):
         try:
-            with _log_to(state.folder / LOG_FILE), _interruptible():
+            with _log_to(log), _interruptible():
                 local.init(
                     local.SubprocessRunner(use_venv=False),
                     str(state.folder / "artifacts"),
@@ -113,18 +118,28 @@ def _run(
                     enable_caching=True,
                     cache_root=str(workspace.cache),
                 )
-                with listening(workspace.cache, state):
+                with listening(workspace.cache, state), _python_in_quotes():
                     pipeline(**arguments)
         except KeyboardInterrupt:
             error = StepFailed("the run was interrupted.", hint="run the same command again; it continues from here.")
-        except RuntimeError as failure:
-            error = StepFailed(str(failure), hint=f"see {state.folder / LOG_FILE}.")
+        except RuntimeError as failure:  # Kubeflow's word for a step that failed, which knows better why
+            refused = StepFailed(str(failure), hint=f"see {log}.")
+        except Exception as failure:
+            error = _unforeseen(failure, log)
         finally:
             state.finish()
-        if state.failed and not (error and "interrupted" in error.message):
-            error = _why(state.failed, state.folder / LOG_FILE)
+        if error is None:
+            error = _why(state.failed, log) if state.failed else refused
         wall_s, error = parent.end(error)
     return RunResult(state, error, wall_s, uri)
+
+
+def _unforeseen(failure: Exception, log: Path) -> EstafetError:
+    """Return what ended the runner itself, such as a full disk; the log gets the traceback."""
+    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+        traceback.print_exception(failure, file=file)
+    error = telemetry.rebuild(telemetry.describe(failure))
+    return type(error)(error.message, hint=error.hint or f"the traceback is in {log}.")
 
 
 def _why(failed: StepState, log: Path) -> EstafetError:
@@ -154,6 +169,7 @@ def _environment(
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_EXPERIMENT_NAME": loaded.run.tracking.experiment or loaded.run.name,
         "ESTAFET_USER_PATH": str(loaded.folder),
+        "PYTHONSAFEPATH": "1",  # a folder `serving` where the command was typed must not pass for ours
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
     }
@@ -168,6 +184,24 @@ def _environment(
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = value
+
+
+@contextlib.contextmanager
+def _python_in_quotes() -> Iterator[None]:
+    """Start steps with this very Python, also where its path has a space, or a path in an argument has `python3`.
+
+    Kubeflow puts the path in place of each `python3`, without quotes and in the arguments too.
+    """
+
+    def replaced(command: list[str], python: str) -> list[str]:
+        return [part.replace("python3 -m ", f"{shlex.quote(python)} -m ") for part in command]
+
+    before = subprocess_task_handler.replace_python_executable
+    subprocess_task_handler.replace_python_executable = replaced
+    try:
+        yield
+    finally:
+        subprocess_task_handler.replace_python_executable = before
 
 
 @contextlib.contextmanager

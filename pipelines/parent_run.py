@@ -38,7 +38,7 @@ class ParentRun:
         }
         tags = {key: value for key, value in tags.items() if value}
         experiment = loaded.run.tracking.experiment or loaded.run.name
-        root = f"file://{workspace.mlflow_artifacts}" if uri == workspace.mlflow_uri else None
+        root = Path(workspace.mlflow_artifacts).as_uri() if uri == workspace.mlflow_uri else None
         self._tracker = MlflowTracker(uri, experiment, state.run_id, artifact_root=root, tags=tags)
         self._id_file = state.folder / ID_FILE
         self._failure: EstafetError | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -69,7 +68,7 @@ class RunState:
             return
         state.state, state.made_by, state.outputs = "reused", run_that_made(outputs), outputs
         made = telemetry.record_path(self.folder.parent / state.made_by, step)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, TypeError):  # an older Estafet may have written other fields
             state.message = telemetry.StepRecord.read(made).message
 
     def ran(self, step: str, arguments: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
@@ -104,7 +103,7 @@ class RunState:
     def _refresh(self, state: StepState) -> None:
         try:
             record = telemetry.StepRecord.read(telemetry.record_path(self.folder, state.step))
-        except (OSError, json.JSONDecodeError, TypeError):
+        except (OSError, ValueError, TypeError):
             return
         state.record, state.state, state.message = record, record.state, record.message
         state.started = record.started

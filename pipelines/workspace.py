@@ -41,7 +41,8 @@ class Workspace:
     @property
     def mlflow_uri(self) -> str:
         """URI of the MLflow store in this workspace."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        path = str(self.root / "mlflow.db")
+        return f"sqlite:///{path.replace('%', '%25').replace('?', '%3F')}"
 
     @property
     def mlflow_artifacts(self) -> str:

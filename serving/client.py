@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -132,7 +133,7 @@ class Client:
             if error.code in (404, 429, 503, 504):
                 raise self._unavailable(f"answers HTTP {error.code}: {reason}") from error
             raise DataError(f"the server at {self.url} refuses the request: {reason}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise self._unavailable(f"does not answer: {getattr(error, 'reason', error)}") from error
 
     def _unavailable(self, what: str) -> ServiceUnavailable:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-CONTRAST = 0.55
-NOISE = 30.0
+CONTRAST = 0.3
+GLARE = 150.0  # what black becomes, from 0 to 255
+NOISE = 12.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def read_digits(folder: Path) -> Digits:
 
 
 def aged_camera(png: bytes, generator: np.random.Generator) -> bytes:
-    """Return an image as a tired sensor takes it: contrast fades towards grey, and noise comes in.
+    """Return an image as a worn lens and a tired sensor take it: glare, little contrast, and noise.
 
     Args:
         png: A PNG file.
@@ -70,7 +71,7 @@ def aged_camera(png: bytes, generator: np.random.Generator) -> bytes:
     """
     with Image.open(io.BytesIO(png)) as image:
         pixels_HW = np.asarray(image, dtype=np.float32)
-    faded_HW = 128 + (pixels_HW - 128) * CONTRAST
+    faded_HW = GLARE + CONTRAST * pixels_HW
     noisy_HW = faded_HW + generator.normal(0, NOISE, pixels_HW.shape)
     file = io.BytesIO()
     Image.fromarray(np.clip(noisy_HW, 0, 255).astype(np.uint8)).save(file, "PNG")

@@ -56,15 +56,53 @@ def test_libraries_count_with_their_version(package):
     assert provenance.fingerprint_code("ours.step").parts["PyYAML"] == yaml.__version__
 
 
-def test_the_users_own_model_file_counts(package, tmp_path):
-    model = tmp_path / "mymodel.py"
-    model.write_text("units = 1\n")
-    before = provenance.fingerprint_code("ours.step", extra_files=[model])
+@pytest.fixture
+def user(tmp_path):
+    """A user's folder: the module nets.image imports its package's layers.py, and blocks.py beside the run file."""
+    folder = tmp_path / "user folder"
+    (folder / "nets").mkdir(parents=True)
+    (folder / "nets" / "__init__.py").write_text("x = 1\n")
+    (folder / "nets" / "image.py").write_text("import blocks\nimport yaml\nfrom . import layers\nunits = 1\n")
+    (folder / "nets" / "layers.py").write_text("x = 1\n")
+    (folder / "blocks.py").write_text("x = 1\n")
+    (folder / "yaml.py").write_text("x = 1\n")
+    (folder / "other.py").write_text("x = 1\n")
+    return folder
 
-    change(model)
 
-    after = provenance.fingerprint_code("ours.step", extra_files=[model])
-    assert {key for key in after.parts if before.parts.get(key) != after.parts[key]} == {"mymodel.py"}
+def of_user(folder):
+    return provenance.fingerprint_code("ours.step", user_module="nets.image", user_folder=folder)
+
+
+@pytest.mark.parametrize("file", ["nets/image.py", "nets/__init__.py", "nets/layers.py", "blocks.py"])
+def test_the_users_own_model_counts_with_what_it_imports_beside_the_run_file(package, user, file):
+    before = of_user(user)
+
+    change(user / file)
+
+    after = of_user(user)
+    assert {key for key in after.parts if before.parts.get(key) != after.parts[key]} == {file}
+
+
+@pytest.mark.parametrize("file", ["other.py", "yaml.py"])
+def test_a_file_beside_the_run_file_that_the_model_does_not_import_changes_nothing(package, user, file):
+    """A step finds an installed `yaml` before one beside the run file."""
+    before = of_user(user)
+
+    change(user / file)
+
+    assert of_user(user) == before
+
+
+def test_an_installed_model_counts_with_its_package(package, user, tmp_path, monkeypatch):
+    """And not with a file of the same name beside the run file, which a step would not find."""
+    monkeypatch.syspath_prepend(str(user))
+    before = of_user(tmp_path)
+
+    change(user / "nets" / "layers.py")
+
+    after = of_user(tmp_path)
+    assert {key for key in after.parts if before.parts.get(key) != after.parts[key]} == {"nets/layers.py"}
 
 
 def test_real_steps_depend_on_their_own_folder_and_not_on_each_other():
@@ -109,3 +147,27 @@ def test_a_namespace_package_is_read_all_the_same(package):
     (package / "__init__.py").unlink()
 
     assert {"ours.step", "ours.deep", "ours.deeper"} <= set(provenance.fingerprint_code("ours.step").parts)
+
+
+def test_a_glob_of_folders_means_the_files_in_them(tmp_path):
+    """As ingest reads them: `data.source: data/day-*`."""
+    (tmp_path / "day-1").mkdir()
+    (tmp_path / "day-1" / "a.csv").write_text("1")
+
+    found = provenance.fingerprint_sources([str(tmp_path / "day-*")])
+
+    assert list(found.files) == [str(tmp_path / "day-1" / "a.csv")]
+
+
+def test_a_folder_that_is_a_link_counts_with_its_files_and_a_link_in_a_circle_ends(tmp_path):
+    """A class may lie on another disk; ingest follows the link."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "a.png").write_text("1")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cat").symlink_to(tmp_path / "disk")
+    (tmp_path / "data" / "dog").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "round").symlink_to(tmp_path / "data")
+
+    found = provenance.fingerprint_sources([str(tmp_path / "data")])
+
+    assert sorted(found.files) == [str(tmp_path / "data" / name / "a.png") for name in ("cat", "dog")]

@@ -101,6 +101,17 @@ def test_a_folder_without_papers_is_no_release(kind, tmp_path):
         kind.load(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{", '{"name": "x", "key_of_another_version": 1}'])
+def test_papers_that_cannot_be_understood_are_named(text, tmp_path):
+    """Damaged, or written by another version of Estafet."""
+    papers().save(tmp_path)
+    (tmp_path / "estafet" / "release.json").write_text(text)
+
+    with pytest.raises(DataError, match=r"release\.json' cannot be understood") as caught:
+        Release.load(tmp_path)
+    assert "estafet run" in caught.value.hint
+
+
 def test_the_headline_is_one_of_the_metrics():
     assert papers().headline_value == 1.5
 

@@ -97,7 +97,7 @@ def test_a_state_that_is_held_by_another_check_is_said(tmp_path, monkeypatch):
 
 
 def done(hours_ago, outcome="kept"):
-    return RetrainingRecord("k", 1, -hours_ago * HOUR_S, -hours_ago * HOUR_S, outcome, "")
+    return RetrainingRecord("k", 1, (-hours_ago * HOUR_S,), -hours_ago * HOUR_S, outcome, "")
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,16 @@ def test_each_brake_holds_at_its_own_limit(num_labels, earlier, changed, expecte
 def test_a_forecast_is_retrained_by_its_own_series():
     """Labels of requests are not rows of a series."""
     assert "append them to data.source" in policy.withheld(Retrain(), Task.FORECASTING, 1000, [], 0.0)
+
+
+def test_a_retraining_that_fails_again_and_again_counts_for_the_week_each_time(tmp_path):
+    """The same labels are the same retraining, and each start of it costs a training run."""
+    state = MonitorState(tmp_path)
+    for hour in range(4):
+        state.start_retraining("m", "k", version=1, folder="", num_labelled=500, now_s=hour * HOUR_S)
+        state.end_retraining("m", "k", outcome="failed", why="", version=1, now_s=hour * HOUR_S)
+    brakes = Retrain(labels="labels.csv", max_per_week=4)
+
+    why = policy.withheld(brakes, Task.TABULAR_REGRESSION, 500, state.retrainings("m"), 5 * HOUR_S)
+
+    assert why.startswith("4 retrainings in seven days")

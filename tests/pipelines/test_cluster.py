@@ -54,6 +54,12 @@ def test_a_back_end_that_is_away_is_named(cluster_run):
         submit_training(cluster_run, "http://127.0.0.1:9")
 
 
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:port", "http://127.0.0.1/a b"])
+def test_an_end_point_that_is_no_url_is_said(cluster_run, endpoint):
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
+        submit_training(cluster_run, endpoint)
+
+
 def test_without_an_end_point_the_hint_says_how_to_give_one(cluster_run):
     with pytest.raises(ConfigError) as caught:
         submit_training(cluster_run)

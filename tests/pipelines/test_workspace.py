@@ -56,3 +56,16 @@ def test_the_run_that_made_an_artifact_is_the_one_whose_folder_it_lies_in():
 
     assert run_that_made({"Output": "x", "model": artifact}) == "20260101-000000-ab"
     assert run_that_made({"Output": "x"}) == ""
+
+
+def test_the_mlflow_store_is_in_the_workspace_whatever_signs_its_path_has(tmp_path):
+    """A URI has its own meaning for some of them."""
+    from sqlalchemy.engine import make_url
+
+    folder = tmp_path / "C# 50%20? ü"
+    folder.mkdir()
+    (folder / "run.yaml").write_text("name: x\ntask: forecasting\ndata: {source: a.csv}\n")
+
+    uri = Workspace(load(folder / "run.yaml")).mlflow_uri
+
+    assert make_url(uri).database == str(folder / ".estafet" / "mlflow.db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -23,6 +24,15 @@ def test_a_server_that_is_away_is_unavailable(nobody):
         Client(nobody, "m").predict([1.0])
 
     assert "estafet serve" in caught.value.hint
+
+
+def test_a_port_that_speaks_no_http_is_unavailable():
+    """Such as the port of gRPC, or of SSH."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].sendall(b"SSH-2.0-x\r\n"), daemon=True).start()
+
+        with pytest.raises(ServiceUnavailable, match="does not answer: SSH"):
+            Client(f"http://127.0.0.1:{server.getsockname()[1]}", "m").status()
 
 
 def test_waiting_ends(nobody):

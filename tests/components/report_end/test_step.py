@@ -76,6 +76,14 @@ def test_a_webhook_that_nobody_listens_at_is_said(receiver):
     assert "Connection refused" in step.summary(ended)
 
 
+@pytest.mark.parametrize("webhook", ["http://127.0.0.1:port/x", "http://127.0.0.1/T0/a secret"])
+def test_a_webhook_that_is_no_url_is_said_and_the_run_ends_as_it_did(receiver, webhook):
+    """The port is no number; the path has a space."""
+    ended = step.report_end("digits", state="SUCCEEDED", error="", webhook=webhook)
+
+    assert ended.problem.startswith("the webhook at http://")
+
+
 def test_without_a_webhook_there_is_only_the_state():
     """Most runs on a laptop."""
     assert step.summary(step.report_end("digits", state="SUCCEEDED", error="", webhook=None)) == "succeeded"

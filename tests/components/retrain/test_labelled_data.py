@@ -158,6 +158,16 @@ def test_a_file_of_labels_without_its_columns_is_named(race, text, message):
     assert "request_id and label" in error.value.hint
 
 
+def test_a_damaged_file_of_the_request_log_is_named(race):
+    """Also one that is older than the window that is judged."""
+    part = next(race.requests_dir.rglob("*.parquet"))
+    part.with_name("damaged.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(DataError, match=r"damaged\.parquet cannot be read") as error:
+        race.retrain()
+    assert "move it away" in error.value.hint
+
+
 def test_arrays_cannot_be_added_to(race):
     """The message says which formats can."""
     with pytest.raises(ConfigError, match=r"cannot be added to \.npz"):
