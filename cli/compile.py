@@ -17,4 +17,4 @@ def compile_command(run_file: str, profile: str | None, overrides: tuple[str, ..
     from pipelines.compile import compile_pipeline
 
     path = compile_pipeline(loaded.run, output, pipeline=pipeline)
-    click.echo(f"wrote {path}; submit it with `estafet submit {run_file} --endpoint URL`.")
+    click.echo(f"wrote {path}; upload it to Kubeflow, or let `estafet submit {run_file} --endpoint URL` do both.")

@@ -17,12 +17,7 @@ def monitor() -> None:
 def check(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
     """Judge the requests since the last check: a report, an alert, and a training run where the policy says so."""
     loaded = load_run_file(run_file, profile, overrides)
-    from cli.live_table import open_console, shown
-    from cli.summary import print_summary, raise_error
+    from cli.relay import run_in_sight
     from pipelines.local import run_monitoring
 
-    console = open_console()
-    console.print(f"[bold]{loaded.run.name}[/] · monitoring · {loaded.path}", soft_wrap=True)
-    result = run_monitoring(loaded, lambda state: shown(state, console))
-    print_summary(result, loaded, console)
-    raise_error(result)
+    run_in_sight(loaded, "monitoring", run_monitoring)

@@ -15,12 +15,7 @@ def run(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
     Steps whose code, data and settings are unchanged are reused; a run that was killed continues where it stopped.
     """
     loaded = load_run_file(run_file, profile, overrides)
-    from cli.live_table import open_console, shown
-    from cli.summary import print_summary, raise_error
+    from cli.relay import run_in_sight
     from pipelines.local import run_training
 
-    console = open_console()
-    console.print(f"[bold]{loaded.run.name}[/] · {loaded.run.task} · {loaded.path}", soft_wrap=True)
-    result = run_training(loaded, lambda state: shown(state, console))
-    print_summary(result, loaded, console)
-    raise_error(result)
+    run_in_sight(loaded, loaded.run.task, run_training)

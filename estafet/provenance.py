@@ -11,6 +11,7 @@ import contextlib
 import glob
 import hashlib
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -112,8 +113,8 @@ def fingerprint_sources(sources: Iterable[str]) -> SourceFingerprint:
 
 
 def fingerprint(*values: object) -> str:
-    """Return a short fingerprint of values that print alike on every machine."""
-    return _digest(map(repr, values))
+    """Return a short fingerprint of JSON values; the order of an object's keys does not count."""
+    return _digest(json.dumps(value, sort_keys=True) for value in values)
 
 
 def _digest(lines: Iterable[str]) -> str:

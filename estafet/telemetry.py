@@ -25,7 +25,7 @@ from typing import Protocol
 
 from estafet import errors
 from estafet.files import read_json, replacing
-from estafet.process import end_quickly
+from estafet.process import end_quickly, is_running
 from estafet.tracking import MlflowTracker, NullTracker, check_reachable, gone_away, tracker_from_environment
 
 RUN_DIR_VARIABLE = "ESTAFET_RUN_DIR"
@@ -260,20 +260,8 @@ def _end_with_runner() -> None:
 
     def watch() -> None:
         while True:
-            if not _is_running(pid):
+            if not is_running(pid):
                 os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(1)
 
     threading.Thread(target=watch, name="end-with-runner", daemon=True).start()
-
-
-def _is_running(pid: int) -> bool:
-    """Return whether a process runs; one that is dead but that its parent has not asked about does not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's process, or a system without /proc
-        return True
-    return state != "Z"

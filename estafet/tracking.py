@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import http.client
 import os
+import re
 import socket
 import time
 import urllib.error
@@ -237,7 +238,7 @@ def check_reachable(uri: str, timeout_s: float = 5) -> None:
     if kind not in ("http", "https"):
         _check_database(uri, timeout_s)
         return
-    shown = _without_credentials(uri)
+    shown = without_credentials(uri)
     try:
         with urllib.request.urlopen(f"{shown.rstrip('/')}/health", timeout=timeout_s):
             return
@@ -276,9 +277,15 @@ def gone_away(uri: str, error: BaseException) -> ServiceUnavailable | None:
     return None
 
 
-def _without_credentials(uri: str) -> str:
+def without_credentials(uri: str) -> str:
     parts = urllib.parse.urlsplit(uri)
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def without_credentials_in(text: str) -> str:
+    """Return a text with the user and password of every URL in it left out, and the path of a webhook's."""
+    text = re.sub(r"://[^/@\s'\"]+@", "://", text)
+    return re.sub(r"(webhook\s*[=:]\s*['\"]?https?://[^/\s'\"]+)[^\s'\",}]*", r"\1", text)
 
 
 def _check_database(uri: str, timeout_s: float) -> None:

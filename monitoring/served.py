@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from estafet import versions
 from estafet.errors import DataError
 from estafet.release import FOLDER, REFERENCE_FILE, Contract, Release
 
@@ -62,13 +63,8 @@ class ServedVersion:
 
 def newest_version(models_dir: str | Path, model: str) -> ServedVersion | None:
     """Return the newest whole version of a model, or None where nothing is served."""
-    folder = Path(models_dir) / model
-    numbers = [
-        int(path.name)
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.name.isdecimal() and path.is_dir()
-    ]
-    return ServedVersion(model, max(numbers), folder / str(max(numbers))) if numbers else None
+    found = versions.newest_version(Path(models_dir) / model)
+    return ServedVersion(model, *found) if found else None
 
 
 def served_version(models_dir: str | Path, model: str) -> ServedVersion:

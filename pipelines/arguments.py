@@ -12,8 +12,9 @@ from estafet.provenance import CodeFingerprint, SourceFingerprint, fingerprint, 
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile
 from estafet.runfile.steps import settings_for
+from estafet.tracking import without_credentials
+from estafet.versions import newest_version
 from pipelines.training import CACHED_STEPS
-from serving.versions import newest_version
 
 STEPS_WITH_MODEL_CODE = ("tune", "train", "evaluate", "export")
 
@@ -33,11 +34,12 @@ class TrainingArguments:
     sources: SourceFingerprint
 
 
-def training_arguments(loaded: LoadedRunFile) -> TrainingArguments:
+def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArguments:
     """Make the arguments of a training run; no data are read, only listed.
 
     Args:
         loaded: The run file.
+        tracking_uri: The MLflow store in which versions are registered.
     """
     run = loaded.run
     user_module, colon, _ = run.model.build.partition(":")
@@ -56,17 +58,30 @@ def training_arguments(loaded: LoadedRunFile) -> TrainingArguments:
     if run.tune.enabled:
         made_from += [settings["tune"], code["tune"].digest]
     recipe = fingerprint(*made_from)
+    champion = _champion(loaded.models_dir / run.name, recipe) if run.evaluate.compare_with_champion else ""
     values: dict[str, Any] = {
         "name": run.name,
         "notify": run.notify.model_dump(mode="json", exclude_none=True),
         "source_fingerprint": sources.digest,
         "recipe": recipe,
-        "champion": _champion(loaded.models_dir / run.name, recipe) if run.evaluate.compare_with_champion else "",
+        "champion": champion,
+        "champion_fingerprint": _fingerprint_of(champion),
+        "registry": fingerprint(without_credentials(tracking_uri)),
         "models_dir": str(loaded.models_dir),
     }
     values |= {f"{step}_settings": chosen for step, chosen in settings.items()}
     values |= {f"{step}_code": found.digest for step, found in code.items()}
     return TrainingArguments(values, code, sources)
+
+
+def _fingerprint_of(champion: str) -> str:
+    """Return the fingerprint of a served version: another model may stand at the same path later."""
+    if not champion:
+        return ""
+    try:
+        return Release.load(champion).fingerprint
+    except DataError:  # it is gone, or not one of ours
+        return "unknown"
 
 
 def monitoring_arguments(loaded: LoadedRunFile) -> dict[str, Any]:

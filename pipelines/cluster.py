@@ -84,12 +84,12 @@ def cluster_arguments(loaded: LoadedRunFile) -> Mapping[str, Any]:
             hint="upload it and set data.source to its gs:// address, for example in a `production` profile.",
         )
     models_dir = loaded.run.deploy.models_dir
-    if models_dir is None or not (models_dir.startswith("/") or "://" in models_dir):
+    if models_dir is None or not models_dir.startswith("/"):
         raise ConfigError(
             f"deploy.models_dir is {models_dir or 'not set'}, which means nothing on a cluster.",
             hint="set it to the absolute path of a volume that the steps and the model server share.",
         )
-    arguments = dict(training_arguments(loaded).values)
+    arguments = dict(training_arguments(loaded, loaded.run.cluster.tracking_uri or "").values)
     return {**arguments, "models_dir": models_dir}
 
 

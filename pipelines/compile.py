@@ -36,7 +36,7 @@ def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "trainin
     path = Path(path)
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"a compiled pipeline is a .yaml file, not '{path}'.", hint=f"write to {path}.yaml.")
-    cluster = ClusterSettings(run.cluster.image, round(run.cluster.timeout_hours * 3600))
+    cluster = ClusterSettings(run.cluster.image, round(run.cluster.timeout_hours * 3600), run.cluster.tracking_uri)
     if pipeline == "training":
         graph = training_pipeline(tuning=run.tune.enabled, cluster=cluster)
     elif pipeline == "monitoring":

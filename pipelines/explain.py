@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kfp import local
@@ -72,15 +74,19 @@ def explain(loaded: LoadedRunFile) -> list[Explanation]:
     Returns:
         One explanation for each step, in the order of the relay.
     """
-    arguments = training_arguments(loaded)
     workspace = Workspace(loaded)
+    arguments = training_arguments(loaded, workspace.tracking_uri(loaded))
     walk = _DryWalk()
-    local.init(
-        _DryRunner(use_venv=False), str(workspace.root / "dry"), enable_caching=True, cache_root=str(workspace.cache)
-    )
-    with listening(workspace.cache, walk), contextlib.redirect_stdout(io.StringIO()):
-        with contextlib.suppress(_WouldRunError), _stopping_at_effects():
-            training_pipeline(tuning=loaded.run.tune.enabled)(**arguments.values)
+    with tempfile.TemporaryDirectory(prefix="estafet-dry-") as nowhere:
+        # Kubeflow makes the folders that it is given, and a workspace that is not there yet shall not be made.
+        cache = workspace.cache if workspace.cache.is_dir() else Path(nowhere, "cache")
+        local.init(
+            _DryRunner(use_venv=False), nowhere, workspace_root=str(Path(nowhere, "workspace")),
+            enable_caching=True, cache_root=str(cache),
+        )  # fmt: skip
+        with listening(cache, walk), contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.suppress(_WouldRunError), _stopping_at_effects():
+                training_pipeline(tuning=loaded.run.tune.enabled)(**arguments.values)
     return list(_explanations(loaded, walk, arguments, Ledger(workspace.ledger)))
 
 
@@ -131,9 +137,9 @@ def _reasons(step: str, called: Mapping[str, Any], arguments: TrainingArguments,
             reasons += _changed_parts("code", before["code"], arguments.code[step].parts)
         elif name == "source_fingerprint":
             reasons += _changed_parts("data", before["sources"], arguments.sources.files)
-        elif name == "champion":
-            reasons.append(f"the champion is another one ({old or 'none'} → {value or 'none'})")
-    return reasons or (
+        elif name in ("champion", "champion_fingerprint"):
+            reasons.append("the champion, which a candidate is compared with, is another one")
+    return list(dict.fromkeys(reasons)) or (
         ["an earlier step gave another result"] if called != before["arguments"] else ["its outputs are gone"]
     )
 

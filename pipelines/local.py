@@ -75,7 +75,7 @@ def run_training(loaded: LoadedRunFile, watch: Watch) -> RunResult:
     workspace = Workspace(loaded)
     with workspace.locked("run"):
         check_reachable(workspace.tracking_uri(loaded))
-        arguments = training_arguments(loaded)
+        arguments = training_arguments(loaded, workspace.tracking_uri(loaded))
         provenance = {
             step: {"code": dict(code.parts), "sources": dict(arguments.sources.files) if step == "ingest" else {}}
             for step, code in arguments.code.items()
@@ -121,6 +121,7 @@ def _run(
                 with listening(workspace.cache, state), _python_in_quotes():
                     pipeline(**arguments)
         except KeyboardInterrupt:
+            state.stop()
             error = StepFailed("the run was interrupted.", hint="run the same command again; it continues from here.")
         except RuntimeError as failure:  # Kubeflow's word for a step that failed, which knows better why
             refused = StepFailed(str(failure), hint=f"see {log}.")

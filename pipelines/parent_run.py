@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from estafet.errors import EstafetError, ServiceUnavailable
 from estafet.evaluation import Evaluation
 from estafet.files import read_json, replacing, write_json
+from estafet.process import is_running
 from estafet.records.manifest import Manifest
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile, RunFile, Task
-from estafet.tracking import MlflowTracker, check_reachable
+from estafet.tracking import MlflowTracker, check_reachable, without_credentials_in
 from pipelines.run_note import run_note
 from pipelines.run_state import RunState, StepState
 from pipelines.workspace import Workspace
@@ -34,11 +38,11 @@ class ParentRun:
             "estafet.run": state.run_id,
             "estafet.run_file": str(loaded.path),
             "estafet.profile": loaded.profile or "",
-            "estafet.overrides": " ".join(loaded.overrides),
+            "estafet.overrides": without_credentials_in(" ".join(loaded.overrides)),
         }
         tags = {key: value for key, value in tags.items() if value}
         experiment = loaded.run.tracking.experiment or loaded.run.name
-        root = Path(workspace.mlflow_artifacts).as_uri() if uri == workspace.mlflow_uri else None
+        root = Path(workspace.mlflow_artifacts).as_uri() if uri.startswith("sqlite:") else None
         self._tracker = MlflowTracker(uri, experiment, state.run_id, artifact_root=root, tags=tags)
         self._id_file = state.folder / ID_FILE
         self._failure: EstafetError | None = None
@@ -68,7 +72,25 @@ class ParentRun:
                 file.write(run_id)
         if run_id:
             with contextlib.suppress(Exception):
-                self._tracker.log_file(self._loaded.path)
+                self._tracker.log_file(self._write_run_file())
+                self._close_killed_runs()
+
+    def _close_killed_runs(self) -> None:
+        """Say of earlier runs whose process is gone that they were killed, since they could not say so themselves."""
+        for path in self._workspace.runs.glob(f"*/{RUN_RECORD}"):
+            record = read_json(path)
+            if record["state"] == "running" and not is_running(record["pid"]):
+                write_json(path, {**record, "state": "killed"})
+                if record["mlflow_run_id"] or (run_id := _read_id(path.with_name(ID_FILE))):
+                    self._tracker.client.set_terminated(record["mlflow_run_id"] or run_id, "KILLED")
+
+    def _write_run_file(self) -> Path:
+        """Write the run file as it was understood, profile and overrides applied, and without its secrets."""
+        values = self._loaded.run.model_dump(mode="json", exclude_none=True, exclude={"notify"})
+        path = self._state.folder / "run.yaml"
+        with replacing(path) as file:
+            file.write(without_credentials_in(yaml.safe_dump(values, sort_keys=False, allow_unicode=True)))
+        return path
 
     def end(self, error: EstafetError | None) -> tuple[float, EstafetError | None]:
         """Close the run with its headline and with links to what it reused.
@@ -126,9 +148,10 @@ class ParentRun:
             {
                 "run": self._state.run_id,
                 "run_file": str(self._loaded.path),
-                "overrides": list(self._loaded.overrides),
+                "overrides": [without_credentials_in(override) for override in self._loaded.overrides],
                 "profile": self._loaded.profile,
                 "state": state,
+                "pid": os.getpid(),
                 "started": self._state.started,
                 "wall_s": wall_s,
                 "error": str(error) if error else None,
@@ -136,6 +159,10 @@ class ParentRun:
                 "steps": steps,
             },
         )
+
+
+def _read_id(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _not_opened(uri: str, error: Exception) -> EstafetError:

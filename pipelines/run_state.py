@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +61,7 @@ class RunState:
         self.run_id, self.folder, self.started = folder.name, folder, time.time()
         self.steps = {step: StepState(step) for step in steps}
         self._ledger, self._provenance = ledger, provenance
+        self._settled = threading.Lock()
 
     def looked_up(self, step: str, arguments: Mapping[str, Any], outputs: Mapping[str, Any] | None) -> None:
         """Hear from the cache that a step is reused, or starts."""
@@ -79,21 +82,25 @@ class RunState:
 
     def refresh(self) -> None:
         """Read what the steps have said of themselves since."""
-        for state in self.steps.values():
-            if state.state in ("waiting", "running"):
-                self._refresh(state)
+        with self._settled:  # the table asks too, and must not bring back what `finish` has settled
+            for state in self.steps.values():
+                if state.state in ("waiting", "running"):
+                    self._refresh(state)
 
     def finish(self) -> None:
         """Settle the states when the pipeline has ended: what still runs was killed, what still waits was skipped."""
         self.refresh()
+        with self._settled:
+            for state in self.steps.values():
+                state.state = {"running": "failed", "waiting": "skipped"}.get(state.state, state.state)
+
+    def stop(self) -> None:
+        """End the step that is running, when the run is interrupted."""
+        self.refresh()
         for state in self.steps.values():
-            if state.state == "running":
-                state.state = "failed"
-                if state.record and _is_alive(state.record.pid):
-                    with contextlib.suppress(OSError):
-                        os.kill(state.record.pid, 15)
-            elif state.state == "waiting":
-                state.state = "skipped"
+            if state.state == "running" and state.record:
+                with contextlib.suppress(OSError):
+                    os.kill(state.record.pid, signal.SIGTERM)
 
     @property
     def failed(self) -> StepState | None:
@@ -107,11 +114,3 @@ class RunState:
             return
         state.record, state.state, state.message = record, record.state, record.message
         state.started = record.started
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True

@@ -39,6 +39,8 @@ def training_pipeline(
         source_fingerprint: str,
         recipe: str,
         champion: str,
+        champion_fingerprint: str,
+        registry: str,
         models_dir: str,
         ingest_settings: dict,
         tune_settings: dict,
@@ -61,7 +63,16 @@ def training_pipeline(
                 hyperparameters = on(tune(**data, settings=tune_settings, code=tune_code)).outputs["Output"]
             trained = on(train(**data, hyperparameters=hyperparameters, settings=train_settings, code=train_code))
             model = {"model": trained.outputs["model"], "model_version": trained.outputs["Output"]}
-            scored = on(evaluate(**model, **data, champion=champion, settings=evaluate_settings, code=evaluate_code))
+            scored = on(
+                evaluate(
+                    **model,
+                    **data,
+                    champion=champion,
+                    champion_fingerprint=champion_fingerprint,
+                    settings=evaluate_settings,
+                    code=evaluate_code,
+                )
+            )
             with dsl.If(scored.outputs["Output"] == True, name="gate"):  # noqa: E712 (a condition for the compiler)
                 exported = on(
                     export(
@@ -70,6 +81,7 @@ def training_pipeline(
                         evaluation=scored.outputs["evaluation"],
                         recipe=recipe,
                         champion=champion,
+                        registry=registry,
                         settings=export_settings,
                         code=export_code,
                     )

@@ -15,6 +15,8 @@ from typing import Any
 from estafet.errors import ConfigError, ServiceUnavailable
 from estafet.runfile import LoadedRunFile
 
+RELATIVE_SQLITE = "sqlite:///"
+
 
 class Workspace:
     """The folders of a workspace.
@@ -50,8 +52,14 @@ class Workspace:
         return str(self.root / "mlartifacts")
 
     def tracking_uri(self, loaded: LoadedRunFile) -> str:
-        """Return the MLflow tracking URI of a run: the run file's, the environment's, or this workspace's."""
-        return loaded.run.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or self.mlflow_uri
+        """Return the MLflow tracking URI of a run: the run file's, the environment's, or this workspace's.
+
+        A relative SQLite path of the run file starts from the run file's folder, as every path in it does.
+        """
+        given = loaded.run.tracking.uri
+        if given and given.startswith(RELATIVE_SQLITE) and not given.startswith(f"{RELATIVE_SQLITE}/"):
+            return f"{RELATIVE_SQLITE}{loaded.folder / given.removeprefix(RELATIVE_SQLITE)}"
+        return given or os.environ.get("MLFLOW_TRACKING_URI") or self.mlflow_uri
 
     def new_run(self) -> Path:
         """Make the folder of a new run; its name is the run's id, in the order of time."""

@@ -13,6 +13,7 @@ def evaluate(
     dataset: Input[Dataset],
     dataset_version: str,
     champion: str,
+    champion_fingerprint: str,
     settings: dict,
     code: str,
     evaluation: Output[Artifact],
@@ -25,6 +26,7 @@ def evaluate(
         dataset: Sharded examples, as `ingest` wrote them.
         dataset_version: The data set's version; part of the cache key.
         champion: Folder of the served version to compare with; empty where there is none.
+        champion_fingerprint: Fingerprint of that version; part of the cache key.
         settings: The run file's `evaluate` section, the model and the task.
         code: Fingerprint of the step's code; part of the cache key.
         evaluation: Where the evaluation goes: JSON, a page, plots and the reference for drift detection.

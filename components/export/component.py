@@ -15,6 +15,7 @@ def export(
     evaluation: Input[Artifact],
     recipe: str,
     champion: str,
+    registry: str,
     settings: dict,
     code: str,
     servable: Output[Model],
@@ -29,6 +30,8 @@ def export(
         evaluation: What `evaluate` wrote.
         recipe: Fingerprint of everything that the model was made from.
         champion: Folder of the served version that it was compared with; empty where there was none.
+        registry: Fingerprint of the MLflow store's address; part of the cache key, since a version that is
+            registered in one store is not known in another.
         settings: The run file's `export` section, the model, the task and the model's name.
         code: Fingerprint of the step's code; part of the cache key.
         servable: Where the SavedModel goes.

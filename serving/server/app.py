@@ -18,13 +18,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from estafet.versions import MAX_INT64
 from serving.request_log import RequestLog, batch_of
 from serving.server import predict
 from serving.server.json_writing import error_answer
 from serving.server.models import Models, ServedModel, State, Version
 from serving.server.signature import DEFAULT
 from serving.server.status import Code, StatusError, invalid
-from serving.versions import MAX_INT64
 
 logger = logging.getLogger("estafet.serving")
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
+from estafet.versions import find_versions, newest_version
 from serving.server.signature import Signature
 from serving.server.status import Code, StatusError
-from serving.versions import find_versions, newest_version
 
 logger = logging.getLogger("estafet.serving")
 

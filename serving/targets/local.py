@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from estafet.errors import ConfigError, DataError
-from serving.versions import find_versions, newest_version
+from estafet.versions import find_versions, newest_version
 
 STAGE_PREFIX = ".tmp-"
 LOCK_FILE = "lock"

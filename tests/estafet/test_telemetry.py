@@ -191,7 +191,7 @@ def test_a_step_dies_with_its_runner(run_dir, reaped):
         if reaped:
             runner.wait()
 
-        wait_until(lambda: not telemetry._is_running(step_pid))
+        wait_until(lambda: not telemetry.is_running(step_pid))
         assert record(run_dir).state == "running"  # it had no time to say more: the runner must look at the process
     finally:
         runner.kill()

@@ -69,3 +69,13 @@ def test_the_mlflow_store_is_in_the_workspace_whatever_signs_its_path_has(tmp_pa
     uri = Workspace(load(folder / "run.yaml")).mlflow_uri
 
     assert make_url(uri).database == str(folder / ".estafet" / "mlflow.db")
+
+
+def test_a_relative_sqlite_store_lies_beside_the_run_file_and_not_where_the_command_is_typed(tmp_path, monkeypatch):
+    (tmp_path / "run.yaml").write_text(
+        "name: x\ntask: forecasting\ndata: {source: a.csv}\ntracking: {uri: 'sqlite:///mlflow.db'}\n"
+    )
+    monkeypatch.chdir("/")
+    loaded = load(tmp_path / "run.yaml")
+
+    assert Workspace(loaded).tracking_uri(loaded) == f"sqlite:///{tmp_path}/mlflow.db"
