@@ -38,5 +38,5 @@ def test_the_tutorial_runs_as_it_stands(tmp_path):
     assert "exit status 2" in said
     assert "already served as version 1" in said
     assert "sent 569 rows" in said
-    assert "mean texture" in said
+    assert "mean_texture" in said
     assert "never ran" in said

@@ -35,6 +35,8 @@ class Bucket(BaseHTTPRequestHandler):
                 if name.startswith(prefix)
             ]
             return self._answer(200, json.dumps({"items": items}).encode())
+        if "/o/" not in url.path:
+            return self._answer(200, json.dumps({"name": "data"}).encode())
         return self._answer(200, OBJECTS[urllib.parse.unquote(url.path.rsplit("/o/", 1)[1])])
 
     def _answer(self, status, content):
