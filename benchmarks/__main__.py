@@ -38,7 +38,7 @@ def measure(path: Path, options: list[str]) -> bool:
         return False
     result |= {"took_s": round(time.time() - started, 1), "options": options, "machine": machine()}
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / f"{path.stem}.json").write_text(json.dumps(result, indent=2) + "\n")
+    (HERE / "results" / f"{path.stem}.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return done.returncode == 0 and result["holds"]
 
 

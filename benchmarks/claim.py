@@ -23,7 +23,7 @@ def parse(description: str) -> argparse.Namespace:
 
 def conclude(claim: str, value: object, goal: object, holds: bool) -> None:
     """Print the line of JSON that ends a benchmark, and exit 1 where the claim does not hold."""
-    print(json.dumps({"claim": claim, "value": value, "goal": goal, "holds": bool(holds)}))
+    print(json.dumps({"claim": claim, "value": value, "goal": goal, "holds": bool(holds)}, ensure_ascii=False))
     sys.exit(0 if holds else 1)
 
 

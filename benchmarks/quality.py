@@ -1,7 +1,8 @@
 """Claim: on four real data sets, the default models reach the bars that a practitioner would set.
 
 Each example is run from raw data to a release in an empty workspace; the bar is on its held-out split, and baselines
-are those that the evaluation itself computed on the same examples. `--quick` measures the two tables alone.
+are those that the evaluation itself computed on the same examples. `--quick` measures the two tables
+alone, with their quick profiles.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main() -> None:
     for name, (what, sign, bar) in BARS.items():
         if quick and name not in ("cancer", "diabetes"):
             continue
-        values[name] = round(measure(name), 4)
+        values[name] = round(measure(name, quick), 4)
         print(f"{name:<10} {what} {values[name]:.4f} (bar {sign} {bar})", flush=True)
     holds = all(
         value >= BARS[name][2] if BARS[name][1] == "≥" else value <= BARS[name][2] for name, value in values.items()
@@ -34,10 +35,11 @@ def main() -> None:
     conclude("the default models reach the bars on real held-out data", values, goal, holds)
 
 
-def measure(name: str) -> float:
+def measure(name: str, quick: bool) -> float:
     """Run an example and return the figure that its bar is about."""
     with example(name) as (run_file, workspace):
-        estafet("run", run_file, "--set", f"workspace={workspace}", "--set", "evaluate.gates={}")
+        profile = ["--profile", "quick"] if quick else []
+        estafet("run", run_file, *profile, "--set", f"workspace={workspace}", "--set", "evaluate.gates={}")
         folder = next(workspace.glob("runs/*/artifacts/*/evaluate/evaluation"))
         evaluation = Evaluation.load(folder)
     metrics = evaluation.metrics
