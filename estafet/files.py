@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+UMASK = os.umask(0o022)
+"""What the process's umask takes from a new file's permissions; a temporary file has fewer, and gets them back."""
+os.umask(UMASK)
+
 
 @contextmanager
 def replacing(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
@@ -28,7 +32,7 @@ def replacing(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, 0o666 & ~UMASK)
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

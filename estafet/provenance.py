@@ -212,7 +212,7 @@ def _library_versions(imported: set[str]) -> dict[str, str]:
     others = {name for name in imported if name not in OWN_PACKAGES and name not in sys.stdlib_module_names}
     versions = {}
     for name in others:
-        for distribution in _distributions().get(name, ())[:1]:
+        for distribution in sorted(set(_distributions().get(name, ()))):
             versions[distribution] = metadata.version(distribution)
     return versions
 

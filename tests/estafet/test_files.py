@@ -90,3 +90,11 @@ def test_what_json_cannot_say_is_refused_and_the_old_file_stays(tmp_path, value)
 
     assert read_json(tmp_path / "a.json") == 1
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_a_file_has_the_permissions_that_the_umask_leaves_it(tmp_path):
+    code = "import os; os.umask(0o077)\nfrom estafet.files import write_json\nwrite_json('a.json', 1)\n"
+
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
