@@ -117,7 +117,8 @@ def summary(study: Study) -> str:
 
 def _distributions(settings: Settings, spec: ModelSpec, fixed: Mapping[str, Any]):
     ranges = settings.search or models.search_space(spec, settings.model.build)
-    return {name: space.distribution(name, range_) for name, range_ in ranges.items() if name not in fixed}
+    # In the order of names: Kubeflow hands maps over in any order, and the sampler draws in the order that it is given.
+    return {name: space.distribution(name, ranges[name]) for name in sorted(ranges) if name not in fixed}
 
 
 def _run(study: optuna.Study, shared: _Search, tracker: Tracker) -> None:

@@ -156,3 +156,15 @@ def test_a_batch_size_that_is_no_whole_number_is_refused(line, tmp_path):
         step.tune(settings, line, tmp_path / "out", scratch=tmp_path / "scratch")
 
     assert "integer: true" in caught.value.hint
+
+
+def test_the_search_space_has_one_order_whatever_order_the_run_file_came_in():
+    """Kubeflow hands maps over in any order; another order of drawing would be another search with the same seed."""
+    ranges = {"units": {"choices": [8, 16]}, "l2": {"low": 0.001, "high": 0.1}, "a": {"low": 0, "high": 1}}
+
+    orders = [
+        list(step._distributions(_settings(search=dict(pairs)), None, {}))
+        for pairs in (ranges.items(), reversed(ranges.items()))
+    ]
+
+    assert orders == [["a", "l2", "units"]] * 2
