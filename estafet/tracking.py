@@ -278,6 +278,7 @@ def gone_away(uri: str, error: BaseException) -> ServiceUnavailable | None:
 
 
 def without_credentials(uri: str) -> str:
+    """Return a URI with its user and password left out."""
     parts = urllib.parse.urlsplit(uri)
     return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 

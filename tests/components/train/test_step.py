@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from components.train import step
 from estafet.errors import ConfigError, DataError, StepFailed
@@ -143,7 +144,7 @@ def test_a_learning_rate_that_blows_up_is_refused_and_nothing_is_written(line, t
 
 @pytest.mark.slow
 def test_digits_are_told_apart_in_20_epochs(tmp_path):
-    digits = pytest.importorskip("sklearn.datasets").load_digits()
+    digits = load_digits()
     images = (digits.images * 255 / 16).round().astype(np.uint8)[..., None]
     rows = {name: {"image": images[i], "label": digits.target[i]} for name, i in _shares(len(images)).items()}
     testing.write_images(tmp_path / "data", rows)
@@ -163,7 +164,7 @@ def test_digits_are_told_apart_in_20_epochs(tmp_path):
 @pytest.mark.slow
 def test_tumours_are_told_apart(tmp_path):
     """ROC AUC by its definition: the share of pairs of one of each class that are in the right order."""
-    cancer = pytest.importorskip("sklearn.datasets").load_breast_cancer()
+    cancer = load_breast_cancer()
     rows = {
         name: {"numeric": cancer.data[i].astype(np.float32), "label": cancer.target[i]}
         for name, i in _shares(len(cancer.data)).items()
