@@ -17,6 +17,7 @@ COMMANDS = {
     "run": ("cli.run:run", "Run the training pipeline on this machine."),
     "explain": ("cli.explain:explain", "Say which steps would run, and why."),
     "init": ("cli.init:init", "Look at data and write a run file that runs."),
+    "inspect": ("cli.inspect:inspect", "Say what raw data or an ingested data set hold, and what is wrong."),
     "serve": ("cli.serve:serve", "Serve the newest version of the model over REST."),
     "monitor": ("cli.monitor:monitor", "Compare the served requests with the training data; retrain on drift."),
     "experiments": ("cli.experiments:experiments", "Open MLflow's page on this run file's store."),
@@ -67,6 +68,7 @@ def estafet() -> None:
     """One run file takes raw data to a model that is served and watched.
 
     \b
+    estafet inspect DATA             say what they hold, and what is wrong with them
     estafet init DATA                look at the data, write run.yaml
     estafet run run.yaml             ingest, tune, train, evaluate, export, deploy
     estafet serve run.yaml           answer requests, and log them

@@ -34,7 +34,8 @@ class PyfuncModel:
 
         Args:
             model_input: A column for each input; a missing number is NaN, a missing word "" or None. For a series a
-                mapping from `values` to an array (N, lookback, num_channels).
+                mapping from `values` to an array (N, lookback, num_channels) and, where the model is told of the
+                calendar, from `time` to seconds since 1970, int64 (N, lookback).
             params: Not used.
         """
         import pandas as pd
@@ -54,7 +55,7 @@ def signature_of(contract: Contract) -> ModelSignature:
     kinds = {"float32": DataType.double, "string": DataType.binary if contract.image_shape else DataType.string}
     whole = {f.name for f in contract.data_schema.numeric if f.is_integer and not f.missing_share}  # pandas' int64
     inputs = [
-        MlflowTensor(np.dtype(np.float32), (-1, *spec.shape), spec.name)
+        MlflowTensor(np.dtype(spec.dtype), (-1, *spec.shape), spec.name)
         if spec.shape
         else ColSpec(DataType.long if spec.name in whole else kinds[spec.dtype], spec.name)
         for spec in contract.inputs()
@@ -67,10 +68,9 @@ def signature_of(contract: Contract) -> ModelSignature:
 
 
 def _as_input(values: pd.Series | np.ndarray, spec: TensorSpec) -> np.ndarray:
-    if spec.dtype == "float32":
-        return np.asarray(values, np.float32)
-    missing = (None, "") if spec.dtype == "string" else ()
-    return np.array(["" if v in missing or v != v else v for v in values], dtype=object)
+    if spec.dtype != "string":
+        return np.asarray(values, spec.dtype)
+    return np.array(["" if v in (None, "") or v != v else v for v in values], dtype=object)
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

@@ -33,6 +33,7 @@ SAVED_MODEL_FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
 IMAGE_INPUT = "image_bytes"
 SERIES_INPUT = "values"
+TIME_INPUT = "time"
 CHUNK_BYTES = 2**20
 
 
@@ -48,7 +49,7 @@ class TensorSpec(_Part):
 
     name: str
     dtype: str
-    """`float32` or `string`."""
+    """`float32`, `int64` or `string`."""
     shape: tuple[int, ...] = ()
     """Shape of one example; the tensors have a free batch axis before it."""
 
@@ -86,12 +87,17 @@ class Contract(_Part):
         write_json(Path(version_dir) / FOLDER / CONTRACT_FILE, self.model_dump(mode="json"))
 
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """Return the inputs of the signature: columns as they come, image files, or the past of a series."""
+        """Return the inputs of the signature: columns as they come, image files, or the past of a series.
+
+        Where a forecaster is told of the calendar, that past has `time` too: seconds since 1970 in UTC of each step.
+        """
         if self.task == Task.IMAGE_CLASSIFICATION:
             return (TensorSpec(name=IMAGE_INPUT, dtype="string"),)
         if self.task == Task.FORECASTING:
             shape = (self.window.lookback, len(self.data_schema.numeric))
-            return (TensorSpec(name=SERIES_INPUT, dtype="float32", shape=shape),)
+            values = TensorSpec(name=SERIES_INPUT, dtype="float32", shape=shape)
+            times = TensorSpec(name=TIME_INPUT, dtype="int64", shape=shape[:1])
+            return (values, times) if self.data_schema.calendar else (values,)
         numeric = [TensorSpec(name=feature.name, dtype="float32") for feature in self.data_schema.numeric]
         words = [TensorSpec(name=feature.name, dtype="string") for feature in self.data_schema.categorical]
         return (*numeric, *words)

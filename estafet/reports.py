@@ -72,10 +72,11 @@ class Page:
     Attributes:
         title: What the page is about.
         subtitle: One line below the title.
+        style: CSS for what `drawing` adds.
     """
 
-    def __init__(self, title: str, subtitle: str = ""):
-        self.title, self.subtitle = title, subtitle
+    def __init__(self, title: str, subtitle: str = "", *, style: str = ""):
+        self.title, self.subtitle, self.style = title, subtitle, style
         self._parts: list[str] = []
 
     def heading(self, text: str) -> Page:
@@ -132,6 +133,10 @@ class Page:
         size = f' width="{width}"' if (width := _screen_width(data)) else ""
         return self._add(f'<figure><img src="{source}" alt="{escape(caption)}"{size}>{below}</figure>')
 
+    def drawing(self, markup: str) -> Page:
+        """Add a drawing as SVG or HTML; it is the only thing that is not escaped here, but by whoever drew it."""
+        return self._add(markup)
+
     def link(self, text: str, target: str) -> Page:
         """Add a link to a page or a file; a target that would run a script becomes plain text."""
         if urlsplit(target.strip()).scheme.lower() not in ("", "http", "https", "file", "mailto"):
@@ -149,7 +154,7 @@ class Page:
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{escape(self.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<title>{escape(self.title)}</title>\n<style>{_STYLE}{self.style}</style>\n</head>\n<body>\n<main>\n"
             f"<header><h1>{escape(self.title)}</h1>{below}</header>\n"
             + "\n".join(self._parts)
             + f"\n<footer>Written by Estafet, {written}</footer>\n</main>\n</body>\n</html>\n"

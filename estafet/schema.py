@@ -24,6 +24,8 @@ class NumericFeature(_Part):
     missing_share: float
     """Share of missing values, from 0 to 1."""
     is_integer: bool = False
+    storage: Literal["float", "int"] = "float"
+    """Which vector of a record holds it: `numeric` (float32), or `integers` (int64: whole numbers, none missing)."""
 
 
 class CategoricalFeature(_Part):
@@ -52,8 +54,14 @@ class Schema(_Part):
     """The features, in the order of the vectors that hold them, and the label."""
 
     numeric: tuple[NumericFeature, ...] = ()
-    """For forecasting: the channels, the series to forecast first."""
+    """Those that are stored as floats come first. For forecasting: the channels, the series to forecast first."""
     categorical: tuple[CategoricalFeature, ...] = ()
     label: Label
     time: str | None = None
     """For forecasting: the column with the time of each step."""
+    time_unit: Literal["seconds", "number"] = "seconds"
+    """For forecasting: whether times are seconds since 1970 in UTC, or whole numbers as they came."""
+    series_by: tuple[str, ...] = ()
+    """For forecasting: the columns that tell several series apart."""
+    calendar: tuple[str, ...] = ()
+    """For forecasting: what is computed from each step's time while reading, behind the channels."""

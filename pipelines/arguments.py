@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from estafet.errors import DataError
+from estafet.errors import ConfigError, DataError
 from estafet.provenance import CodeFingerprint, SourceFingerprint, fingerprint, fingerprint_code, fingerprint_sources
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile
 from estafet.runfile.steps import settings_for
+from estafet.source_schema import SourceSchema
 from estafet.tracking import without_credentials
 from estafet.versions import newest_version
 from pipelines.training import CACHED_STEPS
@@ -40,6 +41,9 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
     Args:
         loaded: The run file.
         tracking_uri: The MLflow store in which versions are registered.
+
+    Raises:
+        ConfigError: The file that `data.schema_file` names is missing or wrong.
     """
     run = loaded.run
     user_module, colon, _ = run.model.build.partition(":")
@@ -51,9 +55,12 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
         )
         for step in CACHED_STEPS
     }
-    sources = fingerprint_sources(loaded.sources)
+    labels = [loaded.absolute(run.data.labels)] if run.data.labels else []
+    sources = fingerprint_sources((*loaded.sources, *labels))
     settings = {step: settings_for(step, run) for step in (*CACHED_STEPS, "deploy")}
-    settings["ingest"]["source"] = list(loaded.sources)
+    settings["ingest"] |= {"source": list(loaded.sources), **({"labels": labels[0]} if labels else {})}
+    settings["ingest"] |= _pinned_schema(loaded)
+    settings["ingest"].pop("schema_file", None)
     made_from = [settings["ingest"], sources.digest, settings["train"], code["ingest"].digest, code["train"].digest]
     if run.tune.enabled:
         made_from += [settings["tune"], code["tune"].digest]
@@ -72,6 +79,19 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
     values |= {f"{step}_settings": chosen for step, chosen in settings.items()}
     values |= {f"{step}_code": found.digest for step, found in code.items()}
     return TrainingArguments(values, code, sources)
+
+
+def _pinned_schema(loaded: LoadedRunFile) -> dict[str, Any]:
+    """Return the contents of the pinned schema, if there is one: where `ingest` runs, the file may not be."""
+    if loaded.run.data.schema_file is None:
+        return {}
+    path = loaded.absolute(loaded.run.data.schema_file)
+    if "://" in path:
+        raise ConfigError(
+            f"data.schema_file must be a file on this machine, and is '{path}'.", hint="copy it beside the run file."
+        )
+    schema = SourceSchema.load(path)
+    return {"expected": schema.model_dump(mode="json", exclude_none=True)}
 
 
 def _fingerprint_of(champion: str) -> str:

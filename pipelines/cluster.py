@@ -77,12 +77,14 @@ def cluster_arguments(loaded: LoadedRunFile) -> Mapping[str, Any]:
     Raises:
         ConfigError: The data or the models lie in a folder of this machine, which a cluster cannot read.
     """
-    local = [source for source in loaded.run.data.source if "://" not in source]
-    if local:
-        raise ConfigError(
-            f"data.source names '{local[0]}' on this machine, which a cluster cannot read.",
-            hint="upload it and set data.source to its gs:// address, for example in a `production` profile.",
-        )
+    data = loaded.run.data
+    named = [("source", source) for source in data.source] + ([("labels", data.labels)] if data.labels else [])
+    for key, path in named:
+        if "://" not in path:
+            raise ConfigError(
+                f"data.{key} names '{path}' on this machine, which a cluster cannot read.",
+                hint=f"upload it and set data.{key} to its gs:// address, for example in a `production` profile.",
+            )
     models_dir = loaded.run.deploy.models_dir
     if models_dir is None or not models_dir.startswith("/"):
         raise ConfigError(

@@ -8,6 +8,7 @@ from cli.proposal.columns import RESERVED, Column
 from cli.proposal.images import MAX_SIDE_PX
 from cli.proposal.season import find_season, step_name
 from cli.proposal.seen import ImagesLook, TableLook
+from cli.proposal.steps import Steps, steps_of
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.tasks import Task
 
@@ -95,10 +96,16 @@ def _table(look: TableLook, task: Task | None, label: str | None) -> Guess:
         _check_label(chosen, task, columns)
         made.data["label"] = (chosen.name, f"{_describe_label(chosen, task)}: {why_label}")
     _leave_out(made, columns, chosen, time)
+    steps = steps_of(time) if task is Task.FORECASTING else Steps(len(look.rows))
+    if steps.frequency:
+        made.data["frequency"] = (steps.frequency, "the rows are not evenly spaced")
+        made.data["gaps"] = ("resample", "the rows of one step are averaged")
+    elif steps.num_gaps:
+        made.data["gaps"] = ("fill", f"{steps.num_gaps:,} steps are missing, and get the values of the one before")
     _tolerate_missing_labels(made, chosen)
     made.data["split"] = _split(look.num_rows, by_time=task is Task.FORECASTING)
     if task is Task.FORECASTING:
-        made.data["window"] = _window(look.num_rows, chosen, time)
+        made.data["window"] = _window(look.num_rows * steps.num_steps // len(look.rows), chosen, time)
     elif look.num_rows < 50:
         made.notes.append(f"{look.num_rows} rows are very few: a split may come out empty.")
     return made
@@ -204,10 +211,10 @@ def _tolerate_missing_labels(made: Guess, label: Column) -> None:
     num_missing = label.values.null_count
     if num_missing:
         share = num_missing / len(label.values)
-        made.data["max_bad_share"] = (
-            min(0.99, round(1.5 * share + 0.005, 3)),
-            f"{share:.1%} of the rows looked at have no label and are left out",
-        )
+        what = "rows looked at have no label and are left out"
+        if made.task is Task.FORECASTING:
+            what = "steps have no value, and get the one before"
+        made.data["max_bad_share"] = (min(0.99, round(1.5 * share + 0.005, 3)), f"{share:.1%} of the {what}")
 
 
 def _split(num_examples: int, *, by_time: bool = False) -> tuple[object, str]:
@@ -220,13 +227,13 @@ def _split(num_examples: int, *, by_time: bool = False) -> tuple[object, str]:
     return shares, "few examples: hold out enough to measure on" if small else ""
 
 
-def _window(num_rows: int, label: Column, time: Column) -> tuple[object, str]:
-    if num_rows < MIN_SERIES_STEPS:
-        raise DataError(f"{num_rows} steps are too few to forecast from.", hint=f"bring at least {MIN_SERIES_STEPS}.")
+def _window(num_steps: int, label: Column, time: Column) -> tuple[object, str]:
+    if num_steps < MIN_SERIES_STEPS:
+        raise DataError(f"{num_steps} steps are too few to forecast from.", hint=f"bring at least {MIN_SERIES_STEPS}.")
     season = find_season(label, time)
-    num_held_out = round(0.1 * num_rows)
+    num_held_out = round(0.1 * num_steps)
     horizon = max(1, min(season // 4, num_held_out, 48))
     wanted = min(MAX_LOOKBACK, 2 * season if season > 1 else 24)
-    lookback = max(2, min(wanted, (round(0.8 * num_rows) - horizon) // 2))
+    lookback = max(2, min(wanted, (num_steps - 2 * num_held_out - horizon) // 2))
     why = f"a season of {season} rows shows" if season > 1 else "no season shows"
     return {"lookback": lookback, "horizon": horizon, "season": season}, f"in rows; {why}"

@@ -74,7 +74,7 @@ def _csv(path: Path) -> TableLook:
     import pyarrow as pa
     from pyarrow import csv
 
-    from components.ingest.tables import number_with_comma
+    from components.ingest.sources.numbers import number_with_comma
 
     delimiter = sniff_delimiter(path)
     options = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
@@ -94,13 +94,19 @@ def _csv(path: Path) -> TableLook:
 
 
 def sniff_delimiter(path: Path) -> str:
-    """Return the character that divides the first lines into the most fields, the same number in each."""
-    import csv
+    """Return the delimiter of a file by its first lines."""
     import gzip
 
     open_text = gzip.open if path.suffix == ".gz" else open
     with open_text(path, "rt", encoding="utf-8") as file:
-        lines = file.read(65_536).splitlines()[:50]
+        return delimiter_of(file.read(65_536))
+
+
+def delimiter_of(text: str) -> str:
+    """Return the character that divides the first lines into the most fields, the same number in each."""
+    import csv
+
+    lines = text.splitlines()[:50]
     num_fields = {}
     for delimiter in DELIMITERS:
         counts = [len(fields) for fields in csv.reader(lines[:-1] or lines, delimiter=delimiter) if fields]

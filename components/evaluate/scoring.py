@@ -11,6 +11,7 @@ from components.evaluate.metrics import Outcome
 from estafet.errors import DataError, EstafetError, StepFailed
 from estafet.records import reading
 from estafet.records.manifest import Manifest
+from estafet.records.verify import naming_bad_records
 from estafet.release import FOLDER as RELEASE_FOLDER
 from estafet.release import RELEASE_FILE, Contract
 from estafet.runfile.tasks import Task
@@ -27,6 +28,7 @@ def predict(model: keras.Model, dataset_folder: str | Path, manifest: Manifest, 
     """Return what a Keras model predicts for a split, in the shape of `Outcome.predictions`.
 
     Raises:
+        DataError: A shard is damaged.
         StepFailed: It predicts something that is not a number.
     """
     import tensorflow as tf
@@ -34,10 +36,11 @@ def predict(model: keras.Model, dataset_folder: str | Path, manifest: Manifest, 
     def answer(features: dict[str, tf.Tensor]) -> tf.Tensor:
         return model(features, training=False)
 
-    examples = reading.dataset(dataset_folder, split, batch_size=BATCH_SIZE)
+    examples = reading.dataset(dataset_folder, split, batch_size=BATCH_SIZE, cache=False)
     if len(examples) > MAX_EAGER_BATCHES:
         answer = tf.function(answer, reduce_retracing=True)  # tracing costs as much as a few dozen batches
-    predictions = np.concatenate([np.asarray(answer(features)) for features, _ in examples])
+    with naming_bad_records(dataset_folder):
+        predictions = np.concatenate([np.asarray(answer(features)) for features, _ in examples])
     if manifest.task == Task.TABULAR_REGRESSION:
         predictions = predictions.reshape(-1)
     num_examples = len(predictions)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from estafet.records import calendar
 from estafet.records.reading import decode_image
-from estafet.release import IMAGE_INPUT, SAVED_MODEL_FILE, SERIES_INPUT, SIGNATURE, Contract
+from estafet.release import IMAGE_INPUT, SAVED_MODEL_FILE, SERIES_INPUT, SIGNATURE, TIME_INPUT, Contract
 from estafet.runfile.tasks import Task
 
 if TYPE_CHECKING:
@@ -76,9 +77,12 @@ def _features(raw: Tensors, contract: Contract) -> dict[str, tf.Tensor]:
             fn_output_signature=tf.TensorSpec(shape, tf.uint8),
         )
         return {"image": images_NHWC}
-    if contract.task == Task.FORECASTING:
-        return {"values": raw[SERIES_INPUT]}
     schema, features = contract.data_schema, {}
+    if contract.task == Task.FORECASTING:
+        values_NLC = raw[SERIES_INPUT]
+        if schema.calendar:
+            values_NLC = tf.concat([values_NLC, calendar.features(raw[TIME_INPUT], schema.calendar)], axis=-1)
+        return {"values": values_NLC}
     if schema.numeric:
         features["numeric"] = tf.stack([raw[feature.name] for feature in schema.numeric], axis=1)
     if schema.categorical:

@@ -9,6 +9,7 @@ import numpy as np
 
 from estafet.errors import StepFailed
 from estafet.records import reading
+from estafet.records.verify import naming_bad_records
 from estafet.saved_model import SavedModel
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def verify(model: keras.Model, served: SavedModel, dataset_folder: str | Path, n
     """
     raw = reading.raw_examples(dataset_folder, SPLIT, num_examples)
     count = len(raw["label"])
-    batch, _ = next(iter(reading.dataset(dataset_folder, SPLIT, batch_size=count)))
+    with naming_bad_records(dataset_folder):
+        batch, _ = next(iter(reading.dataset(dataset_folder, SPLIT, batch_size=count, cache=False)))
     expected = np.asarray(model(batch, training=False), np.float64)
     answers = served.predict(raw)
     found = np.asarray(answers[served.contract.main_output()], np.float64).reshape(expected.shape)

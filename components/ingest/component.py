@@ -25,7 +25,11 @@ def ingest(settings: dict, source_fingerprint: str, code: str, dataset: Output[D
         from components.ingest import step
 
         manifest = step.ingest(
-            step.Settings.model_validate(settings), dataset.path, progress=running.progress, tracker=running.tracker
+            step.Settings.model_validate(settings),
+            dataset.path,
+            scratch=running.scratch(settings["source"], settings.get("labels")),
+            progress=running.progress,
+            tracker=running.tracker,
         )
         dataset.metadata["version"] = manifest.version
         running.result(step.summary(manifest))

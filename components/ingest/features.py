@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.ingest.tables import as_numpy, check_column
+from components.ingest.columns import as_numpy, check_column
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.data import Data
 
+ROWS_AT_ONCE = 4096
 RESERVED = ("label", "prediction", "confidence", "request_id", "ts")
 """Names that reports and the request log use for columns of their own."""
 
@@ -20,17 +23,21 @@ def feature_names(columns: list[str], settings: Data) -> list[str]:
     Raises:
         ConfigError: A column that the run file names is not there, or there is no feature.
     """
-    for key in ("label", "time"):
-        if getattr(settings, key) is not None:
-            check_column(columns, getattr(settings, key), f"data.{key}")
-    for key in ("features", "ignore"):
+    named = {"label": settings.label, "time": settings.time, "split.group_by": settings.split.group_by}
+    for key, name in named.items():
+        if name is not None:
+            check_column(columns, name, f"data.{key}")
+    for key in ("features", "ignore", "series_by"):
         for name in getattr(settings, key) or ():
             check_column(columns, name, f"data.{key}")
-    apart = {settings.label, settings.time}
+    apart = {*named.values(), *settings.series_by}
     if settings.features is not None:
         both = [name for name in settings.features if name in apart]
         if both:
-            raise ConfigError(f"'{both[0]}' is a feature and the label or time.", hint="take it out of data.features.")
+            raise ConfigError(
+                f"'{both[0]}' is a feature, and the label, the time or what keeps rows together as well.",
+                hint="take it out of data.features.",
+            )
         names = list(settings.features)
     else:
         names = [name for name in columns if name not in apart and name not in settings.ignore]
@@ -49,7 +56,7 @@ def is_numeric(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def divide(table: pa.Table, names: list[str]) -> tuple[list[str], list[str]]:
+def divide(schema: pa.Schema, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """Divide features into those that hold numbers and those that hold words.
 
     Raises:
@@ -57,7 +64,7 @@ def divide(table: pa.Table, names: list[str]) -> tuple[list[str], list[str]]:
     """
     numeric, categorical = [], []
     for name in names:
-        kind = table.schema.field(name).type
+        kind = schema.field(name).type
         if is_numeric(kind):
             numeric.append(name)
         elif is_text(kind):
@@ -77,41 +84,52 @@ def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
-def numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a numeric column as float64 (N,), missing values as NaN."""
-    kind = column.type
-    if pa.types.is_boolean(kind):
+def numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a numeric column as float32 or float64 (N,), missing values as NaN."""
+    if pa.types.is_float32(column.type) or pa.types.is_float64(column.type):
+        return as_numpy(column, missing=np.nan)
+    if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
     return as_numpy(pc.cast(column, pa.float64(), safe=False), missing=np.nan)
 
 
-def words(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a column of words as UTF-8, objects of type bytes (N,), missing values as the empty string."""
-    if not pa.types.is_dictionary(column.type):
-        column = pc.dictionary_encode(column.cast(pa.string()))
-    merged = pa.concat_arrays(column.unify_dictionaries().chunks)
-    known = [b"" if word is None else word.encode() for word in merged.dictionary.to_pylist()]
-    table = np.empty(len(known) + 1, dtype=object)
-    table[:] = [*known, b""]
-    return table[as_numpy(merged.indices.cast(pa.int64()), missing=len(known))]
-
-
-def numeric_matrix(table: pa.Table, names: list[str]) -> np.ndarray:
+def numeric_matrix(columns: pa.RecordBatch | pa.Table, names: Sequence[str]) -> np.ndarray:
     """Return numeric columns side by side, float32 (N, K).
 
     Infinities, and numbers too large for float32, count as missing; NaN has one bit pattern, and zero no sign.
     """
-    values_NK = np.empty((len(table), len(names)), np.float32)
-    with np.errstate(over="ignore"):
-        for i, name in enumerate(names):
-            values_NK[:, i] = numbers(table.column(name))
-    values_NK[~np.isfinite(values_NK)] = np.nan
-    return values_NK + np.float32(0)
-
-
-def word_matrix(table: pa.Table, names: list[str]) -> np.ndarray:
-    """Return columns of words side by side, objects of type bytes (N, K)."""
-    values_NK = np.empty((len(table), len(names)), dtype=object)
-    for i, name in enumerate(names):
-        values_NK[:, i] = words(table.column(name))
+    values_NK = np.empty((columns.num_rows, len(names)), np.float32)
+    arrays = [numbers(columns.column(name)) for name in names]
+    # Column by column within blocks that stay in the cache, and then across.
+    for start in range(0, columns.num_rows, ROWS_AT_ONCE):
+        block_NK = values_NK[start : start + ROWS_AT_ONCE]
+        block_KN = np.empty((len(names), len(block_NK)), np.float32)
+        with np.errstate(over="ignore"):
+            for values_N, array in zip(block_KN, arrays, strict=True):
+                values_N[:] = array[start : start + ROWS_AT_ONCE]
+        np.putmask(block_KN, ~np.isfinite(block_KN), np.float32(np.nan))
+        block_KN += np.float32(0)
+        block_NK[:] = block_KN.T
     return values_NK
+
+
+def integer_matrix(columns: pa.RecordBatch, names: Sequence[str], missing: int) -> np.ndarray:
+    """Return columns of whole numbers side by side, int64 (N, K).
+
+    Args:
+        columns: The batch.
+        names: Columns of integers or truth values.
+        missing: What stands for a missing value.
+    """
+    values_NK = np.empty((columns.num_rows, len(names)), np.int64)
+    for i, name in enumerate(names):
+        column = columns.column(name)
+        if pa.types.is_boolean(column.type):
+            column = pc.cast(column, pa.uint8())
+        values_NK[:, i] = as_numpy(pc.cast(column, pa.int64()), missing=missing)
+    return values_NK
+
+
+def words(column: pa.Array) -> pa.Array:
+    """Return a column of words as plain UTF-8 (N,)."""
+    return column.cast(pa.string())

@@ -1,50 +1,148 @@
-"""The schema: what the training split says about each feature and the label."""
+"""The schema's statistics, of the training split alone, gathered piece by piece."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from estafet.schema import CategoricalFeature, NumericFeature
 
 MAX_CATEGORIES = 10_000
+MAX_COUNTED_WORDS = 1_000_000
+ROWS_AT_ONCE = 8192
+NUM_ROWS_LOOKED_AT = 64
 
 
-def numeric_feature(name: str, values_N: np.ndarray) -> NumericFeature:
-    """Describe a column of numbers; NaN counts as missing.
+class NumericStatistics:
+    """Count, mean, variance and range of several columns of numbers; NaN counts as missing.
 
-    Args:
-        name: The column's name.
-        values_N: The training split's values, float32 (N,).
+    Source:
+        Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
     """
-    known_N = values_N[~np.isnan(values_N)].astype(np.float64)
-    missing_share = 1 - len(known_N) / max(1, len(values_N))
-    if not len(known_N):
-        return NumericFeature(name=name, mean=0, std=0, min=0, max=0, missing_share=missing_share)
-    return NumericFeature(
-        name=name,
-        mean=float(known_N.mean()),
-        std=float(known_N.std()),
-        min=float(known_N.min()),
-        max=float(known_N.max()),
-        missing_share=missing_share,
-        is_integer=bool(np.all(known_N % 1 == 0)),
-    )
+
+    def __init__(self, num_columns: int):
+        """Begin with nothing.
+
+        Args:
+            num_columns: How many columns there are.
+        """
+        self._num_rows = 0
+        self._counts = np.zeros(num_columns)
+        self._means, self._squares = np.zeros(num_columns), np.zeros(num_columns)
+        self._lows, self._highs = np.full(num_columns, np.inf), np.full(num_columns, -np.inf)
+        self._whole = np.ones(num_columns, bool)
+
+    def add(self, *blocks_NK: np.ndarray) -> None:
+        """Take in some rows: blocks of columns that stand side by side, numbers of any type, each (N, K)."""
+        for start in range(0, len(blocks_NK[0]), ROWS_AT_ONCE):
+            pieces = [block[start : start + ROWS_AT_ONCE] for block in blocks_NK]
+            values_KN = np.empty((len(self._counts), len(pieces[0])))
+            first = 0
+            for piece in pieces:
+                values_KN[first : first + piece.shape[1]] = piece.T
+                first += piece.shape[1]
+            self.merge(_described(values_KN))
+
+    def merge(self, other: NumericStatistics) -> None:
+        """Take in what another one has gathered."""
+        counts = self._counts + other._counts
+        share = np.divide(other._counts, counts, out=np.zeros_like(counts), where=counts > 0)
+        shift = other._means - self._means
+        self._squares += other._squares + shift**2 * self._counts * share
+        self._means += shift * share
+        self._counts = counts
+        self._num_rows += other._num_rows
+        self._lows, self._highs = np.minimum(self._lows, other._lows), np.maximum(self._highs, other._highs)
+        self._whole &= other._whole
+
+    def features(self, names: Sequence[str]) -> tuple[NumericFeature, ...]:
+        """Describe the columns, whose names are given in order; one without any value has mean and range 0."""
+        return tuple(self._feature(column, name) for column, name in enumerate(names))
+
+    def _feature(self, column: int, name: str) -> NumericFeature:
+        count = self._counts[column]
+        missing_share = float(1 - count / max(1, self._num_rows))
+        if not count:
+            return NumericFeature(name=name, mean=0, std=0, min=0, max=0, missing_share=missing_share)
+        return NumericFeature(
+            name=name,
+            mean=float(self._means[column]),
+            std=float(np.sqrt(self._squares[column] / count)),
+            min=float(self._lows[column]),
+            max=float(self._highs[column]),
+            missing_share=missing_share,
+            is_integer=bool(self._whole[column]),
+        )
 
 
-def categorical_feature(name: str, values_N: np.ndarray) -> CategoricalFeature:
-    """Describe a column of words.
+def _described(values_KN: np.ndarray) -> NumericStatistics:
+    """Describe some rows, float64 (K, N), which are overwritten."""
+    found = NumericStatistics(len(values_KN))
+    found._num_rows = values_KN.shape[1]
+    is_missing_KN = np.isnan(values_KN)
+    has_missing = is_missing_KN.any()
+    found._counts = found._num_rows - is_missing_KN.sum(axis=1, dtype=np.float64)
+    found._lows = np.fmin.reduce(values_KN, axis=1, initial=np.inf)
+    found._highs = np.fmax.reduce(values_KN, axis=1, initial=-np.inf)
+    found._whole = _are_whole(values_KN)
+    sums = np.nansum(values_KN, axis=1) if has_missing else values_KN.sum(axis=1)
+    found._means = np.divide(sums, found._counts, out=np.zeros_like(sums), where=found._counts > 0)
+    values_KN -= found._means[:, None]
+    if has_missing:
+        values_KN[is_missing_KN] = 0
+    found._squares = np.einsum("kn,kn->k", values_KN, values_KN)
+    return found
 
-    Args:
-        name: The column's name.
-        values_N: The training split's values, objects of type bytes (N,), missing ones empty.
+
+def _are_whole(values_KN: np.ndarray) -> np.ndarray:
+    first_KN = values_KN[:, :NUM_ROWS_LOOKED_AT]
+    whole = np.all((first_KN == np.rint(first_KN)) | np.isnan(first_KN), axis=1)
+    for column in np.flatnonzero(whole):
+        values_N = values_KN[column]
+        whole[column] = np.all((values_N == np.rint(values_N)) | np.isnan(values_N))
+    return whole
+
+
+class WordStatistics:
+    """How often each word of a column occurs.
+
+    Memory is bounded: of a column with more than a million different words, those seen only once so far are forgotten
+    whenever there are so many, as in lossy counting; the frequent ones keep their places.
+
+    Source:
+        Manku and Motwani, "Approximate frequency counts over data streams" (2002).
     """
-    counts = Counter(values_N.tolist())
-    num_missing = counts.pop(b"", 0)
-    words = sorted(counts, key=lambda word: (-counts[word], word))
-    return CategoricalFeature(
-        name=name,
-        categories=tuple(word.decode() for word in words[:MAX_CATEGORIES]),
-        missing_share=num_missing / max(1, len(values_N)),
-    )
+
+    def __init__(self):
+        """Begin with nothing."""
+        self._num_rows = self._num_missing = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, words: pa.Array) -> None:
+        """Take in some words, UTF-8; null and the empty one count as missing."""
+        for entry in pc.value_counts(words).to_pylist():
+            self._counts[entry["values"] or ""] += entry["counts"]
+        self._num_rows += len(words)
+        self._num_missing += self._counts.pop("", 0)
+        while len(self._counts) > MAX_COUNTED_WORDS:
+            least = min(self._counts.values())
+            self._counts = Counter({word: count for word, count in self._counts.items() if count > least})
+
+    def merge(self, other: WordStatistics) -> None:
+        """Take in what another one has gathered."""
+        self._counts.update(other._counts)
+        self._num_rows += other._num_rows
+        self._num_missing += other._num_missing
+
+    def feature(self, name: str) -> CategoricalFeature:
+        """Describe the column."""
+        words = sorted(self._counts, key=lambda word: (-self._counts[word], word))
+        return CategoricalFeature(
+            name=name,
+            categories=tuple(words[:MAX_CATEGORIES]),
+            missing_share=self._num_missing / max(1, self._num_rows),
+        )

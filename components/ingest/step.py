@@ -4,68 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import os
 from pathlib import Path
 
-import numpy as np
-
-from components.ingest import images, rows, series, sources, statistics, tables
-from components.ingest.examples import Examples, named
-from components.ingest.splitting import split_examples
-from components.ingest.writing import Columns, write_splits
-from estafet.errors import ConfigError
+from components.ingest.anomalies import Anomalies
+from components.ingest.batches import Table, TypeChanged
+from components.ingest.images.writing import write_images
+from components.ingest.rows.writing import write_rows
+from components.ingest.series.writing import write_series
+from components.ingest.sources import open_table
+from components.ingest.sources.find import find
+from components.ingest.validation import Validator
+from components.ingest.written import Written
 from estafet.files import replacing_folder
-from estafet.records.manifest import BadExample, Manifest, WindowSpec
-from estafet.records.manifest import Split as SplitOfManifest
-from estafet.records.reading import SPLITS
+from estafet.records.manifest import Anomaly, BadExample, Manifest, WindowSpec
 from estafet.runfile.steps import IngestSettings
 from estafet.runfile.tasks import Task
-from estafet.schema import Label, Schema
+from estafet.source_schema import SOURCE_SCHEMA_FILE
 from estafet.storage import local_copies
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
 
 Settings = IngestSettings
 
-STEPS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True)
-class _Content:
-    """A data set that is ready to be written.
-
-    Attributes:
-        schema: Features and label.
-        splits: For each split the numbers of its examples in order, and what gives their columns.
-        digest: Digest of each split's examples in order.
-        chunk: Number of examples that are encoded at once.
-        bad: What was left out.
-        image_shape: For images, what the model is given.
-        class_counts: For classification, examples of each class in each split.
-        num_context_steps: For forecasting, in each split.
-    """
-
-    schema: Schema
-    splits: Mapping[str, tuple[np.ndarray, Columns]]
-    digest: Mapping[str, str]
-    chunk: int
-    bad: tuple[BadExample, ...]
-    image_shape: tuple[int, int, int] | None = None
-    class_counts: Mapping[str, tuple[int, ...]] | None = None
-    num_context_steps: Mapping[str, int] | None = None
-
 
 def ingest(
-    settings: Settings, out_path: str | Path, *, progress: Progress = silent, tracker: Tracker | None = None
+    settings: Settings,
+    out_path: str | Path,
+    *,
+    scratch: str | Path | None = None,
+    progress: Progress = silent,
+    tracker: Tracker | None = None,
+    num_threads: int | None = None,
 ) -> Manifest:
     """Read raw data, split them and write them as a data set.
 
     Args:
         settings: The run file's `data` section, its sources absolute paths or `gs://…`, and the task.
         out_path: The data set's folder; one that is there is replaced, at the end and at once.
+        scratch: Folder in which downloads are kept until they are ingested; a killed step goes on from them.
         progress: Told what is being done.
         tracker: Told what was found.
+        num_threads: How many threads work; as many as there are cores where it is not given. The data set does not
+            depend on it.
 
     Returns:
         The manifest, as it stands in the folder.
@@ -76,14 +57,15 @@ def ingest(
         ServiceUnavailable: A bucket does not answer.
     """
     progress("reading")
-    with local_copies(settings.source) as paths:
-        content = _content(settings, paths, progress)
-        with replacing_folder(out_path) as folder:
-            shard_bytes = int(settings.shard_mb * 1e6)
-            shards = write_splits(
-                folder, content.splits, chunk=content.chunk, shard_bytes=shard_bytes, progress=progress
-            )
-            manifest = _manifest(content, settings, shards)
+    labels = () if settings.labels is None else (settings.labels,)
+    with local_copies((*settings.source, *labels), folder=scratch, progress=progress) as paths:
+        local = settings.model_copy(
+            update={"source": paths[: len(settings.source)], "labels": paths[-1] if labels else None}
+        )
+        with replacing_folder(out_path) as folder, Anomalies(settings, folder) as anomalies:
+            written = _write(local, folder, anomalies, progress, num_threads or os.cpu_count() or 1)
+            written.source_schema.save(folder / SOURCE_SCHEMA_FILE)
+            manifest = _manifest(written, settings, anomalies)
             manifest.save(folder)
     _record(manifest, tracker or NullTracker())
     return manifest
@@ -93,127 +75,89 @@ def summary(manifest: Manifest) -> str:
     """Say in a few words what a data set holds."""
     own = {split: found.num_examples - found.num_context_steps for split, found in manifest.splits.items()}
     counts = " · ".join(f"{num:,} {split}" for split, num in own.items() if num)
-    what = "filled in" if manifest.task == Task.FORECASTING else "left out"
-    return f"{counts} · {manifest.num_bad_examples:,} {what}" if manifest.num_bad_examples else counts
+    if manifest.task == Task.FORECASTING:
+        num, what = sum(anomaly.count for anomaly in manifest.anomalies if anomaly.kind == "gap"), "filled in"
+    else:
+        num, what = manifest.num_bad_examples, "left out"
+    return f"{counts} · {num:,} {what}" if num else counts
 
 
-def _content(settings: Settings, paths: tuple[str, ...], progress: Progress) -> _Content:
-    files, data_format = sources.find(paths, settings.format, settings.task)
-    if settings.task == Task.FORECASTING:
-        return _series_content(tables.read(files, data_format, settings), settings)
+def _write(settings: Settings, folder: Path, anomalies: Anomalies, progress: Progress, num_threads: int) -> Written:
+    has_labels = settings.labels is not None
+    files, data_format = find(settings.source, settings.format, settings.task, has_labels=has_labels)
     if settings.task == Task.IMAGE_CLASSIFICATION:
-        pictures = images.from_arrays(files) if data_format == "npz" else images.from_folders(files)
-        return _image_content(*images.examples_from(pictures, settings, progress), settings)
-    return _row_content(*rows.examples_from(tables.read(files, data_format, settings), settings), settings)
+        return write_images(files, data_format, settings, folder, anomalies, progress, num_threads)
+    table = open_table(files, data_format, settings)
+    while True:
+        try:
+            return _write_table(table, settings, folder, anomalies, progress, num_threads)
+        except TypeChanged as changed:
+            table = changed.table
+            anomalies.clear()
+            progress(f"reading again: {changed.message}")
 
 
-def _row_content(examples: Examples, features: rows.Features, settings: Settings) -> _Content:
-    members = split_examples(examples, settings)
-    train = members["train"]
-    label = Label(name=settings.label or "label", classes=examples.classes)
-    if examples.classes is None:
-        targets = examples.labels[train].astype(np.float64)
-        label = label.model_copy(update={"mean": float(targets.mean()), "std": float(targets.std())})
-    numeric = [
-        statistics.numeric_feature(name, features.numeric[train, i]) for i, name in enumerate(features.numeric_names)
-    ]
-    categorical = [
-        statistics.categorical_feature(name, features.categorical[train, i])
-        for i, name in enumerate(features.categorical_names)
-    ]
-    schema = Schema(numeric=tuple(numeric), categorical=tuple(categorical), label=label)
-    return _example_content(examples, members, schema)
+def _write_table(
+    table: Table, settings: Settings, folder: Path, anomalies: Anomalies, progress: Progress, num_threads: int
+) -> Written:
+    validator = Validator(settings, settings.expected)
+    extra = validator.check_columns(table.schema)
+    if settings.features is None:
+        for name in extra:
+            anomalies.note(_extra_column(name))
+        settings = settings.model_copy(update={"ignore": (*settings.ignore, *extra)})
+    if settings.task == Task.FORECASTING:
+        return write_series(table, settings, folder, anomalies, progress)
+    return write_rows(table, settings, folder, anomalies, validator, progress=progress, num_threads=num_threads)
 
 
-def _image_content(examples: Examples, image_shape: tuple[int, int, int], settings: Settings) -> _Content:
-    schema = Schema(label=Label(name=settings.label or "label", classes=examples.classes))
-    return replace(_example_content(examples, split_examples(examples, settings), schema), image_shape=image_shape)
+def _extra_column(name: str) -> Anomaly:
+    reason = "the schema of data.schema_file does not have it, so the model does not learn from it"
+    return Anomaly(column=name, kind="extra_column", count=1, first=(BadExample(where="all rows", reason=reason),))
 
 
-def _example_content(examples: Examples, members: Mapping[str, np.ndarray], schema: Schema) -> _Content:
-    counts = None
-    if examples.classes is not None:
-        num_classes = len(examples.classes)
-        counts = {
-            split: tuple(np.bincount(examples.labels[chosen], minlength=num_classes).tolist())
-            for split, chosen in members.items()
-        }
-    return _Content(
-        schema=schema,
-        splits={split: (chosen, examples.columns) for split, chosen in members.items()},
-        digest={
-            split: _sha256(examples.digests[chosen].tobytes(), examples.labels[chosen].tobytes())
-            for split, chosen in members.items()
-        },
-        chunk=examples.chunk,
-        bad=examples.bad,
-        class_counts=counts,
-    )
-
-
-def _series_content(table: tables.Table, settings: Settings) -> _Content:
-    if settings.split.by == "hash":
-        raise ConfigError("a series is split by time, and data.split.by is 'hash'.", hint="set it to time or auto.")
-    steps = series.steps_from(table, settings)
-    parts = series.split_steps(steps, settings)
-    channels = [statistics.numeric_feature(name, parts["train"].values[:, i]) for i, name in enumerate(steps.channels)]
-    schema = Schema(numeric=tuple(channels), label=Label(name=settings.label), time=settings.time)
-    return _Content(
-        schema=schema,
-        splits={split: (np.arange(len(part)), _columns_of(part)) for split, part in parts.items()},
-        digest={split: _sha256(part.values.tobytes(), part.times.tobytes()) for split, part in parts.items()},
-        chunk=STEPS_AT_ONCE,
-        bad=steps.bad,
-        num_context_steps={split: part.num_context for split, part in parts.items()},
-    )
-
-
-def _columns_of(steps: series.Steps) -> Columns:
-    return lambda chosen: {"values": steps.values[chosen], "time": steps.times[chosen]}
-
-
-def _manifest(content: _Content, settings: Settings, shards: Mapping[str, tuple]) -> Manifest:
-    splits = {
-        split: SplitOfManifest(
-            shards=shards[split],
-            num_examples=len(content.splits[split][0]),
-            num_context_steps=(content.num_context_steps or {}).get(split, 0),
-            class_counts=(content.class_counts or {}).get(split),
-        )
-        for split in SPLITS
-    }
-    is_series = settings.task == Task.FORECASTING
+def _manifest(written: Written, settings: Settings, anomalies: Anomalies) -> Manifest:
     return Manifest(
         task=settings.task,
-        version=_version(content, settings),
-        splits=splits,
-        data_schema=content.schema,
-        image_shape=content.image_shape,
-        window=WindowSpec(**settings.window.model_dump()) if is_series else None,
-        bad_examples=named(content.bad),
-        num_bad_examples=len(content.bad),
+        version=_version(written, settings),
+        splits=dict(written.splits),
+        folds=written.folds,
+        data_schema=written.schema,
+        layout=settings.layout,
+        compression=settings.compression,
+        image_shape=written.image_shape,
+        window=WindowSpec(**settings.window.model_dump()) if settings.task == Task.FORECASTING else None,
+        bad_examples=anomalies.bad,
+        num_bad_examples=anomalies.num_left_out,
+        anomalies=anomalies.found,
+        num_duplicates=written.num_duplicates,
+        overlap=written.overlap,
         sources=settings.source,
     )
 
 
-def _version(content: _Content, settings: Settings) -> str:
-    """Return a fingerprint of what a model can see of a data set; how it is cut into shards is no part of it."""
+def _version(written: Written, settings: Settings) -> str:
+    """Return a fingerprint of what a model can see of a data set.
+
+    How it is cut into shards and how a record is laid out are no part of it, nor are statistics, which follow from the
+    contents but may differ in their last digit from machine to machine.
+    """
+    schema = written.schema
     seen = {
         "task": settings.task,
-        "schema": content.schema.model_dump(mode="json"),
-        "image_shape": content.image_shape,
+        "numeric": [feature.name for feature in schema.numeric],
+        "categorical": [[feature.name, feature.categories] for feature in schema.categorical],
+        "label": [schema.label.name, schema.label.classes],
+        "calendar": schema.calendar,
+        "image_shape": written.image_shape,
         "window": settings.window.model_dump(mode="json") if settings.task == Task.FORECASTING else None,
-        "context": content.num_context_steps,
-        "contents": {split: content.digest[split] for split in SPLITS},
+        "segments": {
+            split: [segment.model_dump(mode="json") for segment in found.segments]
+            for split, found in written.splits.items()
+        },
+        "contents": dict(written.contents),
     }
-    return _sha256(json.dumps(seen, sort_keys=True).encode())
-
-
-def _sha256(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+    return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
 def _record(manifest: Manifest, tracker: Tracker) -> None:
@@ -227,6 +171,11 @@ def _record(manifest: Manifest, tracker: Tracker) -> None:
     )
     metrics = {f"examples/{split}": found.num_examples for split, found in splits.items()}
     metrics["examples/left_out"] = manifest.num_bad_examples
+    metrics["examples/duplicates"] = manifest.num_duplicates
+    metrics["examples/overlap"] = manifest.overlap.examples
+    metrics |= {f"anomalies/{anomaly.kind}": 0 for anomaly in manifest.anomalies}
+    for anomaly in manifest.anomalies:
+        metrics[f"anomalies/{anomaly.kind}"] += anomaly.count
     metrics["bytes"] = sum(shard.num_bytes for found in splits.values() for shard in found.shards)
     tracker.log_metrics(metrics)
     tracker.log_dataset(manifest.name, manifest.version, manifest.sources[0], "training")

@@ -48,7 +48,7 @@ def train(
         tracker: Given parameters, each epoch's values and the curves.
 
     Raises:
-        ConfigError: The model cannot be built, or does not fit the task.
+        ConfigError: The model cannot be built, or does not fit the task; `augment` is set, and there are no images.
         DataError: A split is empty or a shard is damaged.
         StepFailed: A loss or metric is NaN or infinite.
     """
@@ -57,7 +57,8 @@ def train(
     spec, build = ModelSpec.from_manifest(manifest), settings.model.build
     plan, chosen = _plan(settings, spec, hyperparameters)
     progress("reading the examples")
-    examples, validation = (feeding.load(dataset_folder, split) for split in ("train", "validation"))
+    examples = feeding.load(dataset_folder, "train", augment=settings.augment)
+    validation = feeding.load(dataset_folder, "validation")
     tracker.log_dataset(manifest.name, manifest.version, str(dataset_folder), "training")
     progress("building the model", 0, plan.epochs)
     outcome = loop.fit(

@@ -33,7 +33,8 @@ class TrialResult(_Part):
     """complete, pruned (ended early, being hopeless) or failed."""
     hyperparameters: dict[str, Hyperparameter]
     value: float | None
-    """The objective of its best epoch; for a pruned trial, up to where it was ended; None for a failed one."""
+    """The objective of its best epoch, the mean over the folds where there are some; for a pruned trial, up to where it
+    was ended, in the first fold; None for a failed one."""
     epochs: int
     seconds: float
     reason: str | None = None
@@ -49,7 +50,9 @@ class Study(_Part):
     pruner: str
     subsample: float
     num_examples: int
-    """Number of examples that each trial learned from."""
+    """Number of examples that each trial learned from, in the first fold where there are some."""
+    num_folds: int = 1
+    """Number of times that each trial was trained and judged."""
     dataset_version: str
     seconds: float
     """Sum over the trials."""
@@ -82,6 +85,7 @@ def page(study: Study, picture: str | Path) -> Page:
     """Return the page about a search: its best trial, the picture, and every trial, the best first."""
     objective = study.objective.replace("_", " ")
     subtitle = f"{study.num_examples:,} examples ({study.subsample:.0%} of the training split) for each trial"
+    subtitle += f", {study.num_folds} folds" if study.num_folds > 1 else ""
     page = Page("Tuning", subtitle).verdict(f"best validation {objective} {shown(study.best.value)}", "good")
     states = [trial.state for trial in study.trials]
     counts = {state: states.count(state) for state in ("complete", "pruned", "failed") if state in states}

@@ -41,8 +41,8 @@ class _Search:
 
     settings: Settings
     spec: ModelSpec
-    train: Source
-    validation: Source
+    pairs: tuple[tuple[Source, Source], ...]
+    """What a trial learns from and is judged on: one pair, or one for each fold of a cross-validation."""
     distributions: dict[str, optuna.distributions.BaseDistribution]
     fixed: dict[str, Any]
     progress: Progress
@@ -64,7 +64,9 @@ def tune(
     """Search the hyperparameters that give the least validation loss, and write the study into `out_folder`.
 
     The objective is the log loss (classification), RMSE (regression) or MAE (forecasting) of a trial's best epoch on
-    the whole validation split. The first trial has the model's defaults, so the result is never worse than they are.
+    the whole validation split. Where the data set has folds, a trial is trained once for each and its objective is the
+    mean over them; the first fold alone decides about pruning. The first trial has the model's defaults, so the result
+    is never worse than they are.
 
     Args:
         settings: The run file's `tune` section, the model and the task.
@@ -87,8 +89,7 @@ def tune(
     shared = _Search(
         settings,
         spec,
-        feeding.load(dataset_folder, "train", share=settings.subsample),
-        feeding.load(dataset_folder, "validation"),
+        _pairs(settings, dataset_folder, len(manifest.folds)),
         _distributions(settings, spec, fixed),
         fixed,
         progress,
@@ -112,7 +113,21 @@ def summary(study: Study) -> str:
     num_pruned = sum(trial.state == "pruned" for trial in study.trials)
     pruned = f" ({num_pruned} pruned)" if num_pruned else ""
     count = "1 trial" if len(study.trials) == 1 else f"{len(study.trials)} trials"
-    return f"{count}{pruned} · best validation {study.objective.replace('_', ' ')} {study.best.value:.4g}"
+    folds = f" over {study.num_folds} folds" if study.num_folds > 1 else ""
+    return f"{count}{pruned} · best validation {study.objective.replace('_', ' ')} {study.best.value:.4g}{folds}"
+
+
+def _pairs(settings: Settings, folder: str | Path, num_folds: int) -> tuple[tuple[Source, Source], ...]:
+    folds = range(num_folds) if num_folds else (None,)
+    in_memory = {"max_bytes_in_memory": feeding.MAX_BYTES_IN_MEMORY // len(folds)}
+    share, augment = settings.subsample, settings.augment
+    return tuple(
+        (
+            feeding.load(folder, "train", share=share, fold=fold, augment=augment, **in_memory),
+            feeding.load(folder, "validation", fold=fold, **in_memory),
+        )
+        for fold in folds
+    )
 
 
 def _distributions(settings: Settings, spec: ModelSpec, fixed: Mapping[str, Any]):
@@ -149,35 +164,41 @@ def _defaults(shared: _Search) -> dict[str, Any]:
 
 
 def _try(study: optuna.Study, shared: _Search, num_done: int, num_wanted: int) -> None:
-    """Train one configuration, and tell the study how it ended."""
-    trial = study.ask()
+    """Train one configuration, on each fold where there are some, and tell the study how it ended."""
+    trial, num_epochs, losses = study.ask(), 0, []
     chosen = {**_defaults(shared), **shared.fixed, **space.suggest(trial, shared.distributions)}
     begun = time.monotonic()
 
     def on_epoch(epoch: int, values: Epoch) -> None:
-        trial.report(values[f"val_{shared.objective}"], epoch)
-        trial.set_user_attr("epochs", epoch + 1)
+        nonlocal num_epochs
+        num_epochs += 1
+        trial.set_user_attr("epochs", num_epochs)
         trial.set_user_attr("seconds", round(time.monotonic() - begun, 3))
-        if trial.should_prune():
-            raise optuna.TrialPruned()
+        if not losses:  # later folds are easier or harder than the first, and comparing across them would be unfair
+            trial.report(values[f"val_{shared.objective}"], epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned()
 
     def progress(message: str, done: float | None = None, total: float | None = None) -> None:
-        share = (done or 0) / (total or 1)
+        share = (len(losses) + (done or 0) / (total or 1)) / len(shared.pairs)
         shared.progress(f"trial {num_done + 1}/{num_wanted}{_best_so_far(study, shared)}", num_done + share, num_wanted)
 
     try:
-        outcome = _fit(shared, chosen, on_epoch, progress)
+        for train, validation in shared.pairs:
+            history = _fit(shared, train, validation, chosen, on_epoch, progress).history
+            losses.append(history[best_epoch(history, shared.objective)][f"val_{shared.objective}"])
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
     except StepFailed as error:
         trial.set_user_attr(search.REASON, error.message)
         study.tell(trial, state=TrialState.FAIL)
     else:
-        best = best_epoch(outcome.history, shared.objective)
-        study.tell(trial, outcome.history[best][f"val_{shared.objective}"])
+        study.tell(trial, sum(losses) / len(losses))
 
 
-def _fit(shared: _Search, chosen: Mapping[str, Any], on_epoch, progress: Progress) -> loop.Outcome:
+def _fit(
+    shared: _Search, train: Source, validation: Source, chosen: Mapping[str, Any], on_epoch, progress: Progress
+) -> loop.Outcome:
     batch_size, rate = chosen["batch_size"], chosen["learning_rate"]
     if not isinstance(batch_size, int) or batch_size < 1 or not rate > 0:
         raise ConfigError(
@@ -196,8 +217,8 @@ def _fit(shared: _Search, chosen: Mapping[str, Any], on_epoch, progress: Progres
         shared.spec,
         shared.settings.model.build,
         chosen,
-        shared.train,
-        shared.validation,
+        train,
+        validation,
         plan,
         on_epoch=on_epoch,
         progress=progress,
@@ -216,13 +237,19 @@ def _track(number: int, trial: FrozenTrial, tracker: Tracker) -> None:
         tracker.log_metrics({"objective": trial.value, **searched}, step=number)
 
 
+def _value(trial: FrozenTrial) -> float | None:
+    if trial.state is TrialState.COMPLETE:
+        return trial.value
+    return min(trial.intermediate_values.values(), default=trial.value)
+
+
 def _result(study: optuna.Study, shared: _Search, dataset_version: str) -> Study:
     found = [
         TrialResult(
             number=number,
             state=STATES[trial.state],
             hyperparameters=trial.params,
-            value=min(trial.intermediate_values.values(), default=trial.value),
+            value=_value(trial),
             epochs=trial.user_attrs.get("epochs", 0),
             seconds=trial.user_attrs.get("seconds", 0.0),
             reason=trial.user_attrs.get(search.REASON),
@@ -241,7 +268,8 @@ def _result(study: optuna.Study, shared: _Search, dataset_version: str) -> Study
         sampler=settings.sampler,
         pruner=settings.pruner,
         subsample=settings.subsample,
-        num_examples=shared.train.num_examples,
+        num_examples=shared.pairs[0][0].num_examples,
+        num_folds=len(shared.pairs),
         dataset_version=dataset_version,
         seconds=round(sum(trial.seconds for trial in found), 3),
         trials=found,

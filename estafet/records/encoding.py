@@ -1,181 +1,166 @@
-"""NumPy columns to framed `tf.train.Example` records, many rows at a time and without TensorFlow.
+"""Columns to framed `tf.train.Example` records, many rows at a time and without TensorFlow.
 
-Where no column holds bytes, all rows of one call have the same length: floats take four bytes, and integers are varints
-padded to one width (which protobuf allows). So a template row is broadcast, the values are copied in by column, and the
-checksums follow from the template's, because CRC32C is affine. Rows with bytes are put together one by one.
-
-Source:
-    https://protobuf.dev/programming-guides/encoding and `tensorflow/core/example/feature.proto`.
+Where all columns are numbers and none is missing, the rows have one length, and `fixed` writes them; all others are
+put together from pieces by `varying`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import google_crc32c
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from estafet.records.framing import NUM_FOOTER_BYTES, NUM_HEADER_BYTES, contribution_tables, frame, header, mask
+from estafet.records import fixed, varying
+from estafet.records.protobuf import int_width
 
-MAX_AFFINE_BYTES = 256
-"""Above so many varying bytes in a row, a checksum of each row is faster than adding up contributions."""
-
-_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+__all__ = ["encode", "int_width"]
 
 
-def encode(columns: Mapping[str, np.ndarray]) -> bytes:
+def encode(
+    columns: Mapping[str, np.ndarray | pa.Array | Sequence[Any]],
+    *,
+    widths: Mapping[str, int | Sequence[int]] | None = None,
+) -> memoryview:
     """Return one framed `tf.train.Example` for each row.
 
     Args:
-        columns: For each key its values, shape (N,) or (N, K) with K ≥ 1: floats (written as float32), integers or
-            booleans (int64), or objects of type bytes.
+        columns: For each key its values in N rows:
+
+            - a NumPy array (N,) or (N, K): floats (written as float32), integers or booleans (int64), or objects that
+              are bytes;
+            - an Arrow array of numbers, booleans, strings or binary, or of a dictionary of the latter two; where it is
+              null, the row has no such key;
+            - an Arrow array of lists of those, of any lengths; where it is null, the row has no such key;
+            - a sequence of K such arrays, not of lists: K values in one key, where null is NaN or the empty string.
+        widths: For integer keys the number of bytes that each value takes (see `int_width`), one for all K or one for
+            each; a key that is not there takes what its values in this call need. With the same widths, equal rows get
+            equal bytes in every call.
 
     Raises:
-        ValueError: The columns have different lengths, or there is none.
+        ValueError: The columns have different lengths, there is none, or an integer does not fit.
         TypeError: A column's type has no place in an example.
     """
-    lengths = {len(values) for values in columns.values()}
+    widths = widths or {}
+    lengths = {_num_rows(values) for values in columns.values()}
     if len(lengths) != 1:
         raise ValueError(f"the columns must have one length, not {sorted(lengths)}")
-    if lengths == {0}:
-        return b""
-    two_axes = {name: np.asarray(columns[name]).reshape(len(columns[name]), -1) for name in sorted(columns)}
-    kinds = {name: values.dtype.kind for name, values in two_axes.items()}
-    for name, kind in kinds.items():
-        if kind not in "fiubO":
-            raise TypeError(f"column '{name}' of type {two_axes[name].dtype} has no place in an example")
-    fixed = {name: values for name, values in two_axes.items() if kinds[name] != "O"}
-    if len(fixed) == len(two_axes):
-        return _encode_fixed(fixed)
-    return _encode_varying(fixed, {name: values for name, values in two_axes.items() if kinds[name] == "O"})
-
-
-class _Layout:
-    """Where each value stands in a row of a fixed layout.
-
-    Attributes:
-        template: The bytes of a row whose values are all zero, without the frame.
-        spans: For each column the first byte and the number of bytes of its values.
-    """
-
-    def __init__(self, shape: tuple[tuple[str, int, int, int], ...], *, whole: bool):
-        body, spans = bytearray(), {}
-        for name, list_field, num_values, width in shape:
-            num_bytes = num_values * width
-            head = _entry_head(name, list_field, num_bytes)
-            spans[name] = (len(body) + len(head), num_bytes)
-            body += head + bytes(num_bytes)
-        start = _tag(1, len(body)) if whole else b""
-        self.template = np.frombuffer(bytes(start + body), np.uint8)
-        self.spans = {name: (first + len(start), count) for name, (first, count) in spans.items()}
-        self.num_varying = sum(count for _, count in self.spans.values())
-        self._tables: np.ndarray | None = None
-
-    def fill(self, rows_NB: np.ndarray, blocks: Mapping[str, np.ndarray]) -> None:
-        """Write the template and then the values into rows of bytes."""
-        rows_NB[:] = self.template
-        for name, (first, count) in self.spans.items():
-            rows_NB[:, first : first + count] = blocks[name]
-
-    def checksums(self, rows_NB: np.ndarray, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the CRC32C of each row, uint32 (N,)."""
-        if self.num_varying > MAX_AFFINE_BYTES:
-            return np.fromiter((google_crc32c.value(row.tobytes()) for row in rows_NB), np.uint32, len(rows_NB))
-        if self._tables is None:
-            varying = [byte for first, count in self.spans.values() for byte in range(first, first + count)]
-            self._tables = contribution_tables(len(self.template), varying)
-        crcs_N = np.full(len(rows_NB), google_crc32c.value(self.template.tobytes()), np.uint32)
-        tables = iter(self._tables)
-        for name in self.spans:
-            for bytes_N in np.ascontiguousarray(blocks[name].T):
-                crcs_N ^= next(tables).take(bytes_N)
-        return crcs_N
-
-
-@lru_cache(maxsize=64)
-def _layout(shape: tuple[tuple[str, int, int, int], ...], whole: bool) -> _Layout:
-    return _Layout(shape, whole=whole)
-
-
-def _encode_fixed(columns: Mapping[str, np.ndarray]) -> bytes:
-    blocks, shape = _value_bytes(columns)
-    layout = _layout(shape, True)
-    num_rows, num_bytes = len(next(iter(columns.values()))), len(layout.template)
-    framed_NB = np.empty((num_rows, NUM_HEADER_BYTES + num_bytes + NUM_FOOTER_BYTES), np.uint8)
-    framed_NB[:, :NUM_HEADER_BYTES] = np.frombuffer(header(num_bytes), np.uint8)
-    rows_NB = framed_NB[:, NUM_HEADER_BYTES:-NUM_FOOTER_BYTES]
-    layout.fill(rows_NB, blocks)
-    crcs_N = mask(layout.checksums(rows_NB, blocks))
-    framed_NB[:, -NUM_FOOTER_BYTES:] = crcs_N.astype("<u4")[:, None].view(np.uint8)
-    return framed_NB.tobytes()
-
-
-def _encode_varying(fixed: Mapping[str, np.ndarray], varying: Mapping[str, np.ndarray]) -> bytes:
-    num_rows = len(next(iter(varying.values())))
-    starts = [b""] * num_rows
-    if fixed:
-        blocks, shape = _value_bytes(fixed)
-        layout = _layout(shape, False)
-        rows_NB = np.empty((num_rows, len(layout.template)), np.uint8)
-        layout.fill(rows_NB, blocks)
-        starts = [row.tobytes() for row in rows_NB]
-    records = []
-    for start, *rows in zip(starts, *varying.values(), strict=True):
-        parts = [start]
-        for name, row in zip(varying, rows, strict=True):
-            items = b"".join([_tag(1, len(value)) + value for value in row])
-            parts += (_entry_head(name, _BYTES_LIST, len(items)), items)
-        body = b"".join(parts)
-        records.append(_tag(1, len(body)) + body)
-    return frame(records)
-
-
-def _value_bytes(
-    columns: Mapping[str, np.ndarray],
-) -> tuple[dict[str, np.ndarray], tuple[tuple[str, int, int, int], ...]]:
-    blocks, shape = {}, []
-    for name, values_NK in columns.items():
-        if values_NK.dtype.kind == "f":
-            blocks[name] = np.ascontiguousarray(values_NK, "<f4").view(np.uint8)
-            shape.append((name, _FLOAT_LIST, values_NK.shape[1], 4))
+    num_rows = lengths.pop()
+    if not num_rows:
+        return memoryview(b"")
+    numbers: list[fixed.Numbers] = []
+    pieces: list[varying.Piece] = []
+    for name in sorted(columns):
+        found = _encoded(name, columns[name], widths.get(name))
+        if isinstance(found, fixed.Numbers):
+            numbers.append(found)
         else:
-            blocks[name], width = _padded_varints(values_NK)
-            shape.append((name, _INT64_LIST, values_NK.shape[1], width))
-    return blocks, tuple(shape)
+            pieces += found
+    if not pieces:
+        return memoryview(fixed.framed_rows(numbers, num_rows).reshape(-1))
+    if numbers:
+        pieces.insert(0, varying.fixed_piece(numbers, num_rows))
+    return memoryview(varying.framed_rows(pieces))
 
 
-def _padded_varints(values_NK: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return integers as varints that all take the width of the widest, uint8 (N, K · width), and that width."""
-    unsigned_NK = values_NK.astype(np.int64).view(np.uint64)
-    width = max(1, -(-int(unsigned_NK.max()).bit_length() // 7))
-    shifts = np.arange(width, dtype=np.uint64) * np.uint64(7)
-    bytes_NKW = ((unsigned_NK[..., None] >> shifts) & np.uint64(0x7F)).astype(np.uint8)
-    bytes_NKW[..., :-1] |= 0x80
-    return bytes_NKW.reshape(len(values_NK), -1), width
+def _num_rows(values: np.ndarray | pa.Array | Sequence[Any]) -> int:
+    if not isinstance(values, list | tuple):
+        return len(values)
+    lengths = {len(column) for column in values}
+    if len(lengths) != 1:
+        raise ValueError(f"the columns of one key must have one length, not {sorted(lengths)}")
+    return lengths.pop()
 
 
-@lru_cache(maxsize=4096)
-def _entry_head(name: str, list_field: int, num_bytes: int) -> bytes:
-    """Return what stands before the values of one key: map entry, key, feature and list."""
-    # Floats and integers are packed, one length before all of them; each bytes value has brought its own.
-    packed = b"" if list_field == _BYTES_LIST else _tag(1, num_bytes)
-    values = _tag(list_field, len(packed) + num_bytes) + packed
-    key = name.encode()
-    entry = _tag(1, len(key)) + key + _tag(2, len(values) + num_bytes) + values
-    return _tag(1, len(entry) + num_bytes) + entry
+def _encoded(
+    name: str, values: np.ndarray | pa.Array | Sequence[Any], widths: int | Sequence[int] | None
+) -> fixed.Numbers | list[varying.Piece]:
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        values = values.reshape(len(values), -1)
+        if values.dtype.kind != "O":
+            return fixed.Numbers.of(name, _column(name, values), widths)
+        values = list(values.T)
+    if isinstance(values, list | tuple):
+        columns = [_column(name, column) for column in values]
+        if any(_is_words(column) for column in columns):
+            return varying.words_pieces(name, columns)
+        return fixed.Numbers.of(name, [_without_null(name, column) for column in columns], widths)
+    column = _column(name, values)
+    if isinstance(column, np.ndarray):
+        return fixed.Numbers.of(name, [column], widths)
+    if _is_words(column):
+        return [varying.word_piece(name, column)]
+    if _is_list(column.type):
+        return _list_pieces(name, column, widths)
+    present = fixed.Numbers.of(name, [column.drop_null().to_numpy(zero_copy_only=False)], widths)
+    return [varying.number_piece(present, _is_there(column))]
 
 
-@lru_cache(maxsize=4096)
-def _tag(field: int, num_bytes: int) -> bytes:
-    """Return the tag and the length of a field of so many bytes."""
-    return bytes([field << 3 | 2]) + _varint(num_bytes)
+def _list_pieces(name: str, column: pa.Array, width: int | None) -> list[varying.Piece]:
+    counts_N = pc.list_value_length(column).fill_null(0).cast(pa.int64()).to_numpy()
+    values = _column(name, column.flatten())
+    if _is_words(values):
+        return varying.word_lists_pieces(name, values, counts_N, _is_there(column))
+    return varying.number_lists_pieces(name, _without_null(name, values), counts_N, _is_there(column), width)
 
 
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+def _is_there(values: pa.Array) -> np.ndarray:
+    return values.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _column(name: str, values: np.ndarray | pa.Array | pa.ChunkedArray) -> np.ndarray | pa.Array:
+    """Return numbers as a NumPy array, unless there is a null; objects, words and lists as an Arrow array.
+
+    Raises:
+        TypeError: They are nothing of that.
+    """
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "fiub":
+            return values
+        if values.dtype.kind == "O":
+            return pa.array(values.tolist(), pa.large_binary())
+        raise TypeError(f"column '{name}' of type {values.dtype} has no place in an example")
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_dictionary(values.type) and not _is_word_type(values.type.value_type):
+        values = values.dictionary_decode()
+    if _is_number_type(values.type):
+        return values if values.null_count else values.to_numpy(zero_copy_only=False)
+    if _is_words(values) or _is_list(values.type):
+        return values
+    raise TypeError(f"column '{name}' of type {values.type} has no place in an example")
+
+
+def _without_null(name: str, values: np.ndarray | pa.Array) -> np.ndarray:
+    """Return numbers as a NumPy array, missing ones as NaN.
+
+    Raises:
+        ValueError: An integer or a boolean is missing.
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    if pa.types.is_floating(values.type):
+        return values.to_numpy(zero_copy_only=False)
+    raise ValueError(f"column '{name}' of type {values.type} has a null where there must be a number")
+
+
+def _is_words(values: np.ndarray | pa.Array) -> bool:
+    if isinstance(values, np.ndarray):
+        return False
+    return _is_word_type(values.type) or pa.types.is_dictionary(values.type)
+
+
+def _is_word_type(data_type: pa.DataType) -> bool:
+    is_text = pa.types.is_string(data_type) or pa.types.is_large_string(data_type)
+    is_binary = pa.types.is_binary(data_type) or pa.types.is_large_binary(data_type)
+    return is_text or is_binary or pa.types.is_null(data_type)
+
+
+def _is_number_type(data_type: pa.DataType) -> bool:
+    return pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_boolean(data_type)
+
+
+def _is_list(data_type: pa.DataType) -> bool:
+    return pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type)

@@ -9,17 +9,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from estafet.errors import DataError
-from estafet.records.manifest import Manifest, Split
+from estafet.records import augmentation, pictures, rows, windows
+from estafet.records.manifest import Manifest
+from estafet.records.pictures import decode_image
+from estafet.records.selection import check_sizes, select, split_of
+from estafet.records.verify import naming_bad_records
+from estafet.records.windows import window_starts
 from estafet.runfile.tasks import Task
+from estafet.runfile.train import Augment
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from estafet.records.stream import Order, Stream
+
+__all__ = ["SPLITS", "dataset", "decode_image", "num_examples", "raw_examples", "series", "window_starts"]
+
 SPLITS = ("train", "validation", "test")
-MAX_CACHED_IMAGE_BYTES = 512 * 2**20
-NUM_RECORDS_SHUFFLED = 2**16
-NUM_ENCODED_IMAGES_SHUFFLED = 2**12
+MAX_CACHED_BYTES = 512 * 2**20
 NUM_PARSED_AT_ONCE = 2**10
+NUM_IMAGES_AT_ONCE = 2**6
+NO_AUGMENT = Augment()
 
 
 def dataset(
@@ -29,66 +39,97 @@ def dataset(
     batch_size: int | None,
     shuffle: bool = False,
     seed: int = 0,
+    epoch: tf.Variable | None = None,
     share: float = 1.0,
+    fold: int | None = None,
+    worker: tuple[int, int] = (0, 1),
+    augment: Augment = NO_AUGMENT,
+    cache: bool = True,
 ) -> tf.data.Dataset:
     """Return one split as pairs of features and labels.
 
     Features are a dict: for tables `numeric` float32 (B, num_numeric) and `categorical` string (B, num_categorical),
     each only where there are such columns; for images `image` uint8 (B, height, width, channels); for forecasting
-    `values` float32 (B, lookback, num_channels). Labels: int64 (B,), the class's index; float32 (B,) for regression;
-    float32 (B, horizon) for forecasting, of the first channel. The cardinality is always known.
+    `values` float32 (B, lookback, channels), calendar features last. Labels: int64 (B,), the class's index; float32
+    (B,) for regression; float32 (B, horizon) for forecasting, of the first channel. The cardinality is always known.
 
     Args:
         folder: A data set's folder, as `ingest` wrote it.
         split: `train`, `validation` or `test`.
         batch_size: Examples in a batch, the last one being smaller where they do not divide; None for no batches.
         shuffle: Whether the order is another one in each epoch.
-        seed: Makes the shuffling repeatable.
+        seed: Makes shuffling and augmentation repeatable: the first epoch, the second and so on have the same order in
+            every process.
+        epoch: Where given, its value takes the place of counting the epochs, so that a reader that begins anew can go
+            on with any of them.
         share: Share of the examples, above 0 up to 1: stratified for classification, the newest for forecasting.
+        fold: For cross-validation: `validation` is this fold of the manifest, from 0, and `train` are the others.
+        worker: This worker's index and the number of workers; every example is read by one of them.
+        augment: How images are changed at random; for the training split only.
+        cache: Whether what fits into memory is decoded only once, in the first epoch.
 
     Raises:
+        ConfigError: There is no such fold, or examples that are no images are to be augmented.
         DataError: The split is empty or not there, or a shard is missing or has the wrong size.
     """
+    import tensorflow as tf
+
+    from estafet.records.stream import NUM_PREFETCHED, Order, Stream
+
     folder, manifest = Path(folder), Manifest.load(folder)
-    total = _num_required(folder, manifest, split, share)
-    build = {Task.FORECASTING: _windows, Task.IMAGE_CLASSIFICATION: _images}.get(manifest.task, _rows)
-    examples = build(folder, manifest, split, total, batch_size, _Shuffle(seed) if shuffle else None)
+    augmentation.check(augment, manifest.task)
+    total = _num_required(folder, manifest, split, share, fold, worker)
+    order, of_all = Order(shuffle, seed, epoch), num_examples(manifest, split, share, fold)
+    if manifest.window:
+        mix = order.of_examples if shuffle else None
+        examples = windows.windows(folder, manifest, split, of_all, batch_size, mix, worker=worker)
+    else:
+        found = split_of(manifest, split, fold)
+        check_sizes(folder, found)
+        stream = Stream(select(folder, found, of_all).part(*worker), manifest.compression)
+        if manifest.task == Task.IMAGE_CLASSIFICATION:
+            at_once = batch_size or NUM_IMAGES_AT_ONCE
+            examples = _image_batches(manifest, stream, total, at_once, order, cache, augment)
+        else:
+            examples = _row_batches(manifest, stream, total, batch_size or NUM_PARSED_AT_ONCE, order, cache)
+        examples = examples if batch_size else examples.unbatch()
     num_elements = total if batch_size is None else -(-total // batch_size)
-    return examples.apply(_cardinality(num_elements)).prefetch(_autotune())
+    return examples.apply(tf.data.experimental.assert_cardinality(num_elements)).prefetch(NUM_PREFETCHED)
 
 
-def num_examples(data: str | Path | Manifest, split: str, share: float = 1.0) -> int:
+def num_examples(
+    data: str | Path | Manifest,
+    split: str,
+    share: float = 1.0,
+    fold: int | None = None,
+    worker: tuple[int, int] = (0, 1),
+) -> int:
     """Return how many examples `dataset` gives; for forecasting, the number of windows.
 
     Args:
         data: A data set's folder or its manifest.
         split: `train`, `validation` or `test`.
         share: As for `dataset`; a share of something is at least one example.
+        fold: As for `dataset`.
+        worker: As for `dataset`.
 
     Raises:
+        ConfigError: There is no such fold.
         DataError: There is no such split.
-        ValueError: `share` is not above 0 and up to 1.
+        ValueError: `share` is not above 0 and up to 1, or there is no such worker.
     """
+    index, num_workers = worker
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and up to 1, not {share}")
+    if not 0 <= index < num_workers:
+        raise ValueError(f"there is no worker {index} of {num_workers}")
     manifest = data if isinstance(data, Manifest) else Manifest.load(data)
-    found = _split_of(manifest, split)
+    found = split_of(manifest, split, fold)
     total = len(window_starts(manifest, split)) if manifest.window else found.num_examples
-    return min(total, max(1, round(share * total)))
-
-
-def window_starts(manifest: Manifest, split: str) -> np.ndarray:
-    """Return the first step of each forecasting window among the split's records, int64 (num_windows,), in order.
-
-    A window is `lookback` steps to look back on and then `horizon` steps to forecast; those to forecast begin after the
-    split's context steps.
-    """
-    found, window = _split_of(manifest, split), manifest.window
-    if window is None:
-        raise ValueError(f"a data set for {manifest.task} has no windows")
-    first = max(0, found.num_context_steps - window.lookback)
-    end = found.num_examples - window.lookback - window.horizon + 1
-    return np.arange(first, max(first, end), window.stride, dtype=np.int64)
+    total = min(total, max(1, round(share * total)))
+    if manifest.window:
+        return len(range(index, total, num_workers))
+    return select(Path(), found, total).part(index, num_workers).num_examples
 
 
 def raw_examples(folder: str | Path, split: str, limit: int | None = None) -> dict[str, np.ndarray]:
@@ -102,76 +143,100 @@ def raw_examples(folder: str | Path, split: str, limit: int | None = None) -> di
     Returns:
         For tables one array for each column, by name: float32 with NaN, or str with "" where it is missing. For images
         `image_bytes`, objects of type bytes, PNG or JPEG files. For forecasting `values` float32
-        (N, lookback, num_channels). And `label` as in `dataset`: the class's index, a number, or (N, horizon).
+        (N, lookback, num_channels) and, with calendar features, `time` int64 (N, lookback). And `label` as in
+        `dataset`: the class's index, a number, or (N, horizon).
 
     Raises:
-        DataError: As for `dataset`.
+        DataError: As for `dataset`, or a shard is damaged.
     """
+    from estafet.records.stream import Stream
+
     folder, manifest = Path(folder), Manifest.load(folder)
     total = _num_required(folder, manifest, split)
     total = total if limit is None else min(total, limit)
-    if manifest.window:
-        return _raw_windows(folder, manifest, split, total)
-    parts = list(_parsed(folder, manifest, split, total))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    if manifest.task == Task.IMAGE_CLASSIFICATION:
-        return {"image_bytes": columns["image"], "label": columns["label"]}
-    schema = manifest.data_schema
-    raw = {feature.name: columns["numeric"][:, i] for i, feature in enumerate(schema.numeric)}
-    for i, feature in enumerate(schema.categorical):
-        raw[feature.name] = np.array([value.decode() for value in columns["categorical"][:, i]], dtype=object)
-    return {**raw, "label": columns["label"]}
+    with naming_bad_records(folder):
+        if manifest.window:
+            return windows.raw_windows(folder, manifest, split, total)
+        found, raw, done = split_of(manifest, split), {}, 0
+        check_sizes(folder, found)
+        for part in _raw_parts(manifest, Stream(select(folder, found, total), manifest.compression)):
+            raw = raw or {name: np.empty(total, values.dtype) for name, values in part.items()}
+            for name, values in part.items():
+                raw[name][done : done + len(values)] = values
+            done += len(part["label"])
+    return raw
 
 
 def series(folder: str | Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the steps of a forecasting split, context included: values float32 (T, num_channels), time int64 (T,)."""
-    folder, manifest = Path(folder), Manifest.load(folder)
-    parts = list(_parsed(folder, manifest, split, _split_of(manifest, split).num_examples))
-    return tuple(np.concatenate([part[name] for part in parts]) for name in ("values", "time"))
+    with naming_bad_records(folder):
+        return windows.steps(folder, Manifest.load(folder), split)
 
 
-def decode_image(content: tf.Tensor, image_shape: tuple[int, int, int]) -> tf.Tensor:
-    """Decode one PNG or JPEG file and resize it, in graph; training and serving both read images with this.
+def _row_batches(
+    manifest: Manifest, stream: Stream, num_rows: int, batch_size: int, order: Order, cache: bool
+) -> tf.data.Dataset:
+    from estafet.records.stream import NUM_CALLS
 
-    Args:
-        content: A scalar string, the file's bytes.
-        image_shape: Height, width and channels to give; a colour image becomes grey where there is one channel.
+    parse, at_once = rows.parser(manifest), max(batch_size, NUM_PARSED_AT_ONCE)
+    if cache and num_rows * rows.row_bytes(manifest) <= MAX_CACHED_BYTES:
+        batches = stream.in_order().batch(at_once).map(parse, num_parallel_calls=NUM_CALLS)
+        return order.from_memory(batches, num_rows, batch_size)
+    return order.of(stream).batch(batch_size).map(parse, num_parallel_calls=NUM_CALLS)
 
-    Returns:
-        Pixels, uint8 of `image_shape`; bilinear, antialiased, where the file's size differs.
-    """
+
+def _image_batches(
+    manifest: Manifest,
+    stream: Stream,
+    num_images: int,
+    batch_size: int,
+    order: Order,
+    cache: bool,
+    augment: Augment,
+) -> tf.data.Dataset:
     import tensorflow as tf
 
-    height, width, channels = image_shape
-    image_HWC = tf.io.decode_image(content, channels=channels, expand_animations=False)
-    image_HWC.set_shape((None, None, channels))
+    from estafet.records.stream import NUM_CALLS
 
-    def resized() -> tf.Tensor:
-        smooth_HWC = tf.image.resize(image_HWC, (height, width), antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(smooth_HWC), 0, 255), tf.uint8)
+    shape = manifest.image_shape
 
-    fits = tf.reduce_all(tf.shape(image_HWC)[:2] == (height, width))
-    return tf.ensure_shape(tf.cond(fits, lambda: image_HWC, resized), image_shape)
+    def decode(record: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        content, label = pictures.parse(record)
+        return {"image": pictures.decode_image(content, shape)}, label
 
+    def decode_part(record: tf.Tensor, seeds: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        content, label = pictures.parse(record)
+        return {"image": pictures.decode_random_crop(content, shape, augment.crop, seeds)}, label
 
-class _Shuffle:
-    """Shuffling with a seed, another order in each epoch."""
-
-    def __init__(self, seed: int):
-        self.seed = seed
-
-    def __call__(self, examples: tf.data.Dataset, buffer: int) -> tf.data.Dataset:
-        return examples.shuffle(buffer, seed=self.seed, reshuffle_each_iteration=True)
-
-
-def _split_of(manifest: Manifest, split: str) -> Split:
-    if split not in manifest.splits:
-        raise DataError(f"the data set has no split '{split}'; it has {', '.join(manifest.splits)}.")
-    return manifest.splits[split]
+    if augment.crop:
+        records = tf.data.Dataset.zip(order.of(stream), order.seeds())
+        batches = records.map(decode_part, num_parallel_calls=NUM_CALLS).batch(batch_size)
+    elif cache and num_images * pictures.image_bytes(manifest) <= MAX_CACHED_BYTES:
+        decoded = stream.in_order().map(decode, num_parallel_calls=NUM_CALLS)
+        if order.shuffle:
+            batches = order.of_examples(decoded.cache(), num_images).batch(batch_size)
+        else:
+            batches = decoded.batch(batch_size).cache()
+    else:
+        batches = order.of(stream).map(decode, num_parallel_calls=NUM_CALLS).batch(batch_size)
+    return augmentation.apply(batches, augment, order)
 
 
-def _num_required(folder: Path, manifest: Manifest, split: str, share: float = 1.0) -> int:
-    total = num_examples(manifest, split, share)
+def _num_required(
+    folder: Path,
+    manifest: Manifest,
+    split: str,
+    share: float = 1.0,
+    fold: int | None = None,
+    worker: tuple[int, int] = (0, 1),
+) -> int:
+    total = num_examples(manifest, split, share, fold, worker)
+    if total == 0 and (of_all := num_examples(manifest, split, share, fold)):
+        raise DataError(
+            f"of {of_all:,} examples of the {split} split of '{folder}', none is left for worker {worker[0]} of "
+            f"{worker[1]}.",
+            hint="take fewer workers.",
+        )
     if total == 0:
         raise DataError(
             f"the {split} split of '{folder}' holds no example.",
@@ -180,119 +245,11 @@ def _num_required(folder: Path, manifest: Manifest, split: str, share: float = 1
     return total
 
 
-def _autotune() -> int:
-    import tensorflow as tf
-
-    return tf.data.AUTOTUNE
-
-
-def _cardinality(num_elements: int):
-    import tensorflow as tf
-
-    return tf.data.experimental.assert_cardinality(num_elements)
-
-
-def _records(folder: Path, manifest: Manifest, split: str, total: int) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    for shard in _split_of(manifest, split).shards:
-        path = folder / shard.file
-        found = path.stat().st_size if path.is_file() else None
-        if found != shard.num_bytes:
-            what = "is missing" if found is None else f"has {found:,} bytes in place of {shard.num_bytes:,}"
-            raise DataError(f"the shard '{path}' {what}.", hint="delete the data set's folder and ingest again.")
-    files = [str(folder / shard.file) for shard in _split_of(manifest, split).shards]
-    return tf.data.TFRecordDataset(files).take(total)
-
-
-def _layout(manifest: Manifest) -> dict[str, tf.io.FixedLenFeature]:
-    import tensorflow as tf
-
-    feature, schema = tf.io.FixedLenFeature, manifest.data_schema
-    if manifest.task == Task.FORECASTING:
-        return {"values": feature((len(schema.numeric),), tf.float32), "time": feature((), tf.int64)}
-    label = feature((), tf.int64 if manifest.task.is_classification else tf.float32)
-    if manifest.task == Task.IMAGE_CLASSIFICATION:
-        return {"image": feature((), tf.string), "label": label}
-    layout = {"label": label}
-    if schema.numeric:
-        layout["numeric"] = feature((len(schema.numeric),), tf.float32)
-    if schema.categorical:
-        layout["categorical"] = feature((len(schema.categorical),), tf.string)
-    return layout
-
-
-def _parsed(folder: Path, manifest: Manifest, split: str, total: int) -> Iterator[dict[str, np.ndarray]]:
-    import tensorflow as tf
-
-    layout = _layout(manifest)
-    records = _records(folder, manifest, split, total).batch(NUM_PARSED_AT_ONCE)
-    yield from records.map(lambda batch: tf.io.parse_example(batch, layout)).as_numpy_iterator()
-
-
-def _rows(
-    folder: Path, manifest: Manifest, split: str, total: int, batch_size: int | None, shuffle: _Shuffle | None
-) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    layout = _layout(manifest)
-
-    def parse(records: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        features = tf.io.parse_example(records, layout)
-        return features, features.pop("label")
-
-    examples = _records(folder, manifest, split, total)
-    if shuffle:
-        examples = shuffle(examples, min(total, NUM_RECORDS_SHUFFLED))
-    examples = examples.batch(batch_size or NUM_PARSED_AT_ONCE).map(parse, num_parallel_calls=_autotune())
-    return examples if batch_size else examples.unbatch()
-
-
-def _images(
-    folder: Path, manifest: Manifest, split: str, total: int, batch_size: int | None, shuffle: _Shuffle | None
-) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    layout, image_shape = _layout(manifest), manifest.image_shape
-
-    def decode(record: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        example = tf.io.parse_single_example(record, layout)
-        return {"image": decode_image(example["image"], image_shape)}, example["label"]
-
-    examples = _records(folder, manifest, split, total)
-    cached = total * int(np.prod(image_shape)) <= MAX_CACHED_IMAGE_BYTES
-    if shuffle and not cached:
-        examples = shuffle(examples, min(total, NUM_ENCODED_IMAGES_SHUFFLED))
-    examples = examples.map(decode, num_parallel_calls=_autotune())
-    if cached:
-        examples = examples.cache()
-        examples = shuffle(examples, total) if shuffle else examples
-    return examples.batch(batch_size) if batch_size else examples
-
-
-def _windows(
-    folder: Path, manifest: Manifest, split: str, total: int, batch_size: int | None, shuffle: _Shuffle | None
-) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    window, (steps_TC, _) = manifest.window, series(folder, split)
-    steps_TC, starts = tf.constant(steps_TC), window_starts(manifest, split)[-total:]
-
-    def cut(start: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        past = start[..., None] + tf.range(window.lookback, dtype=tf.int64)
-        future = start[..., None] + tf.range(window.lookback, window.lookback + window.horizon, dtype=tf.int64)
-        return {"values": tf.gather(steps_TC, past)}, tf.gather(steps_TC[:, 0], future)
-
-    examples = tf.data.Dataset.from_tensor_slices(starts)
-    if shuffle:
-        examples = shuffle(examples, total)
-    examples = examples.batch(batch_size) if batch_size else examples
-    return examples.map(cut, num_parallel_calls=_autotune())
-
-
-def _raw_windows(folder: Path, manifest: Manifest, split: str, total: int) -> dict[str, np.ndarray]:
-    steps_TC, _ = series(folder, split)
-    starts, window = window_starts(manifest, split)[:total], manifest.window
-    past = starts[:, None] + np.arange(window.lookback)
-    future = starts[:, None] + np.arange(window.lookback, window.lookback + window.horizon)
-    return {"values": steps_TC[past], "label": steps_TC[:, 0][future]}
+def _raw_parts(manifest: Manifest, stream: Stream) -> Iterator[dict[str, np.ndarray]]:
+    """Return the examples of a stream as a client sees them, some at a time."""
+    is_of_images = manifest.task == Task.IMAGE_CLASSIFICATION
+    parse = pictures.parse_many if is_of_images else rows.parser(manifest)
+    at_once = NUM_IMAGES_AT_ONCE if is_of_images else NUM_PARSED_AT_ONCE
+    for features, labels in stream.in_order().batch(at_once).map(parse).as_numpy_iterator():
+        columns = {"image_bytes": features} if is_of_images else rows.columns(manifest, features)
+        yield {**columns, "label": labels}

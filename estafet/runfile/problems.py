@@ -35,6 +35,8 @@ def explain(problems: Iterable[Mapping[str, Any]], file: str, origin: Mapping[Ke
 
 def _describe(problem: Mapping[str, Any], file: str, origin: Mapping[Key, str]) -> tuple[str, str | None]:
     kind, key = problem["type"], tuple(problem["loc"])
+    if not key:
+        return f"{file}: {problem['msg'].removeprefix('Value error, ')}.", None
     where = next((origin[key[:n]] for n in range(len(key), 0, -1) if key[:n] in origin), file)
     if kind == "extra_forbidden":
         return f"{where}: unknown key '{_dotted(key)}'.", _closest_key(key)

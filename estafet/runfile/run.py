@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from estafet.runfile.data import Data
 from estafet.runfile.evaluate import Evaluate
@@ -49,3 +49,9 @@ class RunFile(Section):
     """Whom to tell."""
     cluster: Cluster = Cluster()
     """The Kubeflow Pipelines end point that `estafet submit` uses."""
+
+    @model_validator(mode="after")
+    def _augments_nothing_but_images(self) -> RunFile:
+        if self.train.augment.is_on and self.task is not Task.IMAGE_CLASSIFICATION:
+            raise ValueError(f"train.augment changes images, and {self.task} has none; remove it")
+        return self

@@ -14,21 +14,26 @@ from estafet.runfile.release import Deploy, Export
 from estafet.runfile.run import RunFile
 from estafet.runfile.section import Section
 from estafet.runfile.tasks import Task
-from estafet.runfile.train import Train
+from estafet.runfile.train import Augment, Train
 from estafet.runfile.tune import Tune
+from estafet.source_schema import SourceSchema
 
 
 class IngestSettings(Data):
-    """The `data` section and the task."""
+    """The `data` section, the task, and the contents of the pinned schema."""
 
     task: Task
+    expected: SourceSchema | None = None
+    """What `data.schema_file` holds. The step gets this and not the path, which it may not reach on a cluster."""
 
 
 class TuneSettings(Tune):
-    """The `tune` section, the model and the task."""
+    """The `tune` section, the model, the task, and how `train` augments."""
 
     task: Task
     model: Model
+    augment: Augment = Augment()
+    """That of `train`: what is searched on is what is trained on."""
 
 
 class TrainSettings(Train):
@@ -91,4 +96,6 @@ def settings_for(step: str, run: RunFile) -> dict[str, object]:
         if key in model.model_fields and key not in values:
             value = getattr(run, key)
             values[key] = value.model_dump(mode="json") if isinstance(value, Section) else value
+    if step == "tune":
+        values["augment"] = run.train.augment.model_dump(mode="json")
     return model.model_validate(values).model_dump(mode="json", exclude_none=True)

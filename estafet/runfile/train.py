@@ -30,6 +30,32 @@ class Batch(Section):
         return self
 
 
+class Augment(Section):
+    """How training images are changed at random in each epoch, so that the model learns what does not matter."""
+
+    flip: bool = False
+    """Whether half of the images are mirrored, left to right; not for letters and digits."""
+    shift: float = Field(0, ge=0, le=0.5)
+    """Share of height and width by which an image is moved at most; what comes in repeats its edge."""
+    crop: float = Field(0, ge=0, lt=1)
+    """Share of height and width that is cut off at most; the rest is enlarged. As images are cut while they are
+    decoded, they are decoded in each epoch."""
+    brightness: float = Field(0, ge=0, le=1)
+    """How much brighter or darker an image becomes at most, 1 being the step from black to white."""
+    contrast: float = Field(0, ge=0, le=1)
+    """By what share the distances from an image's mean grow or shrink at most."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is changed."""
+        return self.crop > 0 or self.is_on_batches
+
+    @property
+    def is_on_batches(self) -> bool:
+        """Whether anything is changed once the images are decoded."""
+        return self.flip or max(self.shift, self.brightness, self.contrast) > 0
+
+
 class Train(Section):
     """Epochs, the batch-size schedule, the optimiser and the distribution strategy."""
 
@@ -37,6 +63,8 @@ class Train(Section):
     """Number of passes over the training split."""
     batch: Batch = Batch()
     """The batch-size schedule."""
+    augment: Augment = Augment()
+    """For images: how those of the training split are changed at random; not at all where nothing is set."""
     learning_rate: float = Field(1e-3, gt=0)
     """Learning rate at the start, unless `tune` found a better one."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from estafet.records.verify import naming_bad_records
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
 from estafet.training import models
@@ -98,6 +99,7 @@ def fit(
 
     Raises:
         ConfigError: The model cannot be built, or does not fit the task.
+        DataError: A shard is damaged, or an image cannot be decoded.
         StepFailed: A loss or metric is NaN or infinite.
         ValueError: Early stopping without `scratch`, where the best weights would be kept.
     """
@@ -115,15 +117,16 @@ def fit(
         batches = train.scheduled_batches(schedule.batch_size, schedule.epoch, plan.seed)
         if strategy.num_replicas_in_sync > 1:
             build_from_shapes(model, batches)
-        model.fit(
-            batches,
-            validation_data=validation.batches(),
-            initial_epoch=resumed_from,
-            epochs=plan.epochs,
-            callbacks=[schedule, recorder, keep],
-            shuffle=False,  # the data set shuffles, and Keras would warn
-            verbose=0,
-        )
+        with naming_bad_records(train.folder):
+            model.fit(
+                batches,
+                validation_data=validation.batches(),
+                initial_epoch=resumed_from,
+                epochs=plan.epochs,
+                callbacks=[schedule, recorder, keep],
+                shuffle=False,  # the data set shuffles, and Keras would warn
+                verbose=0,
+            )
     epoch = len(history) - 1
     if plan.patience and (best := best_epoch(history, judged_by)) != epoch:
         epoch = best

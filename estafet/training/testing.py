@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from estafet.records.manifest import Manifest, Shard, Split, WindowSpec
+from estafet.records.manifest import Manifest, Segment, Shard, Split, WindowSpec
 from estafet.runfile.tasks import Task
 from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema
 
@@ -108,12 +108,16 @@ def _write(folder: Path, task: Task, splits: Mapping[str, Arrays], context: Mapp
         written[name] = Split(
             shards=(shard,) if records else (),
             num_examples=len(records),
-            num_context_steps=(context or {}).get(name, 0),
+            segments=_segments(len(records), context, name),
             class_counts=_counts(arrays, parts["data_schema"]),
         )
     manifest = Manifest(task=task, version=digest.hexdigest(), splits=written, **parts)
     manifest.save(folder)
     return manifest
+
+
+def _segments(num_steps: int, context: Mapping[str, int] | None, split: str) -> tuple[Segment, ...]:
+    return () if context is None else (Segment(num_steps=num_steps, num_context_steps=context[split]),)
 
 
 def _counts(arrays: Arrays, schema: Schema) -> tuple[int, ...] | None:

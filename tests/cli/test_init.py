@@ -231,6 +231,24 @@ class TestSeries:
         assert window.lookback + window.horizon <= 48
         assert window.horizon <= 6
 
+    def test_missing_steps_are_allowed_for(self):
+        """Of 400 hours 20 are missing."""
+        when = [time for i, time in enumerate(hours(400)) if i % 20 != 7]
+        run, _ = proposed(rows("when,load", lambda i: f"{when[i].isoformat()},{i % 24}.5", 380))
+
+        assert (run.data.gaps, run.data.max_bad_share) == ("fill", 0)
+        assert "20 steps are missing" in Path("run.yaml").read_text()
+
+    def test_rows_at_odd_times_are_averaged(self):
+        """Seven minutes and some seconds apart: in a quarter of an hour there are always one or two."""
+        when = [time + datetime.timedelta(seconds=i * i % 50) for i, time in enumerate(hours(400))]
+        start = when[0]
+        when = [start + (time - start) * (7 / 60) for time in when]
+        run, _ = proposed(rows("when,load", lambda i: f"{when[i].isoformat()},{i % 24}.5", 400))
+
+        assert (run.data.gaps, run.data.frequency, run.data.max_bad_share) == ("resample", "15min", 0)
+        assert run.data.window.lookback + run.data.window.horizon <= 80
+
 
 class TestImages:
     def test_folders_are_classes(self):

@@ -114,6 +114,14 @@ def test_a_bad_run_file_is_refused_before_anything_runs(project, change, words, 
     assert not (project.workspace / "runs").exists()
 
 
+def test_a_pinned_schema_that_is_not_there_is_found_before_anything_runs(project):
+    said = refused(project, project.run_file.read_text(), 2, "--set", "data.schema_file=pinned.json")
+
+    assert f"there is no schema file '{project.folder}/pinned.json'" in said
+    assert "estafet inspect" in said
+    assert not list(project.workspace.glob("runs/*"))
+
+
 def test_an_unknown_task_is_answered_with_the_closest(project):
     said = refused(project, "name: bad\ntask: tabular_clasification\ndata: {source: data.csv}\n", 2)
 

@@ -24,9 +24,9 @@ def table(numeric=("x",), words=("c",), classes=("a", "b")) -> Contract:
     return Contract(task=task, data_schema=schema)
 
 
-def series(lookback=24, horizon=3) -> Contract:
+def series(lookback=24, horizon=3, calendar=()) -> Contract:
     window = WindowSpec(lookback=lookback, horizon=horizon, stride=1, season=12)
-    schema = Schema(numeric=(number("level"), number("rain")), label=Label(name="level"))
+    schema = Schema(numeric=(number("level"), number("rain")), label=Label(name="level"), calendar=calendar)
     return Contract(task=Task.FORECASTING, data_schema=schema, window=window)
 
 
@@ -60,6 +60,7 @@ def test_a_classifier_of_tables_takes_columns_and_gives_class_and_confidence():
 def test_the_other_tasks_take_files_and_windows_and_give_numbers():
     assert specs(images().inputs()) == [("image_bytes", "string", ())]
     assert specs(series().inputs()) == [("values", "float32", (24, 2))]
+    assert specs(series(calendar=("hour",)).inputs()) == [("values", "float32", (24, 2)), ("time", "int64", (24,))]
     assert specs(series().outputs()) == [("forecast", "float32", (3,))]
     assert specs(table(classes=None).outputs()) == [("prediction", "float32", ())]
 
@@ -73,6 +74,8 @@ def test_the_other_tasks_take_files_and_windows_and_give_numbers():
         (table(), table(classes=("a", "z")), "its classes are others (a, z in place of a, b)"),
         (table(), images(), "its task is image_classification, not tabular_classification"),
         (series(), series(lookback=12), "values: float32 [12, 2]"),
+        (series(calendar=("hour",)), series(), ""),
+        (series(), series(calendar=("hour",)), "time: int64 [24]"),
         (series(), series(horizon=6), "it forecasts 6 steps, not 3"),
     ],
 )

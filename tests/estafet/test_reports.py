@@ -128,3 +128,10 @@ def test_a_figure_with_a_resolution_keeps_its_size_on_screens():
     Image.new("L", (288, 10)).save(buffer, "PNG", dpi=(144, 144))
 
     assert 'width="192"' in Page("t").figure(buffer.getvalue()).html()
+
+
+def test_a_drawing_and_its_style_are_part_of_the_page_as_they_are():
+    html = Page("P", style=".mine { color: red }").drawing('<svg class="mine"></svg>').html()
+
+    assert '<svg class="mine"></svg>' in html
+    assert html.index(".mine { color: red }") < html.index("</style>")

@@ -49,6 +49,15 @@ def test_data_on_this_machine_are_refused_before_anything_is_sent(run_file, kube
     assert kubeflow.runs == []
 
 
+def test_labels_on_this_machine_are_refused_too(run_file, kubeflow):
+    overrides = ["data.source=gs://bucket/images", "data.labels=labels.csv"]
+
+    with pytest.raises(ConfigError, match=r"data\.labels names 'labels\.csv' on this machine"):
+        submit_training(load(run_file, overrides=overrides), kubeflow.url)
+
+    assert kubeflow.runs == []
+
+
 def test_a_back_end_that_is_away_is_named(cluster_run):
     with pytest.raises(ServiceUnavailable, match=r"http://127\.0\.0\.1:9 does not answer"):
         submit_training(cluster_run, "http://127.0.0.1:9")

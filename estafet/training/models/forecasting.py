@@ -17,7 +17,8 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     """Return a model that forecasts all steps of the horizon at once.
 
     Args:
-        spec: Its input is `values`, float32 (N, lookback, channels), the series to forecast first.
+        spec: Its input is `values`, float32 (N, lookback, channels), the series to forecast first and what is told of
+            the calendar last; of that, the model takes the last step's.
         hyperparameters: `units` of a hidden layer beside the linear path, 0 for none; `l2`, the weight penalty.
 
     Source:
@@ -31,7 +32,12 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     inputs, channels, l2 = spec.inputs(), spec.schema.numeric, hyperparameters["l2"]
     penalty = keras.regularizers.L2(l2) if l2 else None
     since_last = SinceLast([c.mean for c in channels], [c.std for c in channels], name="since_last")
-    differences, last = since_last(inputs["values"])
+    values, told = inputs["values"], []
+    if spec.schema.calendar:
+        values, told = values[:, :, : len(channels)], [values[:, -1, len(channels) :]]
+    differences, last = since_last(values)
+    if told:
+        differences = layers.Concatenate()([differences, *told])
     linear = layers.Dense(spec.horizon, kernel_regularizer=penalty, name="linear")
     change = linear(differences)
     linear.set_weights([seasonal_kernel(spec), np.zeros(spec.horizon, np.float32)])
@@ -43,7 +49,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
 
 
 def seasonal_kernel(spec: ModelSpec) -> np.ndarray:
-    """Return the weights that repeat last season's changes, shape (lookback × channels, horizon).
+    """Return the weights that repeat last season's changes, shape (lookback × stored channels + calendar's, horizon).
 
     Step h ahead of the last value x(t) is x(t) + x(t + h − k·season) − x(t − k·season), with the smallest k that makes
     it known. The weights are zero (repeat the last value) where there is no season, or the lookback does not span it.
@@ -56,7 +62,8 @@ def seasonal_kernel(spec: ModelSpec) -> np.ndarray:
             now = spec.lookback - 1
             kernel_LCH[now - past + step + 1, 0, step] += 1
             kernel_LCH[now - past, 0, step] -= 1
-    return kernel_LCH.reshape(-1, spec.horizon)
+    told_KH = np.zeros((spec.num_channels - num_channels, spec.horizon), np.float32)
+    return np.concatenate([kernel_LCH.reshape(-1, spec.horizon), told_KH])
 
 
 def search_space(spec: ModelSpec) -> dict[str, Range]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from estafet.errors import DataError
+from estafet.records import calendar
 from estafet.records.manifest import Manifest
 from estafet.runfile.tasks import Task
 from estafet.schema import Schema
@@ -66,12 +67,17 @@ class ModelSpec:
         return len(self.schema.label.classes or ())
 
     @property
+    def num_channels(self) -> int:
+        """For forecasting: number of channels, the series' own and behind them those of the calendar."""
+        return len(self.schema.numeric) + calendar.num_channels(self.schema.calendar)
+
+    @property
     def input_shapes(self) -> dict[str, tuple[int, ...]]:
         """For each input, by name: its shape without the batch."""
         if self.task is Task.IMAGE_CLASSIFICATION:
             return {"image": self.image_shape} if self.image_shape else {}
         if self.task is Task.FORECASTING:
-            return {"values": (self.lookback, len(self.schema.numeric))} if self.schema.numeric else {}
+            return {"values": (self.lookback, self.num_channels)} if self.schema.numeric else {}
         widths = {"numeric": len(self.schema.numeric), "categorical": len(self.schema.categorical)}
         return {name: (width,) for name, width in widths.items() if width}
 

@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from components.ingest import step
 from estafet.errors import ConfigError, DataError
@@ -99,7 +98,7 @@ def test_numbers_with_a_decimal_comma_are_not_learnt_as_words(settings, refused,
     assert "1 column(s) of " in message
     assert "decimal comma, such as '0,5' in 'b'" in message
     assert hint == 'set data.decimal: ","'
-    assert [(f.name, f.min % 1) for f in manifest.data_schema.numeric] == [("a", 0), ("b", 0.5)]
+    assert [(f.name, f.min % 1) for f in manifest.data_schema.numeric] == [("b", 0.5), ("a", 0)]
 
 
 def test_a_line_with_too_few_fields(settings, refused, tmp_path):
@@ -108,7 +107,7 @@ def test_a_line_with_too_few_fields(settings, refused, tmp_path):
 
     message, hint = refused(settings("tabular_classification", path, label="y"))
 
-    assert "Expected 3 columns, got 2" in message
+    assert "row 2 has 2 ('3,yes')" in message
     assert "data.delimiter" in hint
 
 
@@ -220,14 +219,16 @@ def test_classes_that_are_measurements(write_csv, settings, refused):
 
     message, hint = refused(settings("tabular_classification", path, label="y"))
 
-    assert "60 different numbers with fractions, from 0 to 8.42857" in message
+    assert "60 or more different numbers with fractions, from 0 to 8.42857" in message
     assert "tabular_regression" in hint
 
 
 def test_a_regression_of_words(write_csv, settings, refused):
     message, hint = refused(settings("tabular_regression", write_csv(HEADER, ROWS), label="y"))
 
-    assert "is to be a number and holds words: 'no', 'yes'" in message
+    assert (
+        "is to be a number, and 60 of 60 rows hold none: the label 'no' is no number; the label 'yes' is no" in message
+    )
     assert "tabular_classification" in hint
 
 
@@ -236,7 +237,7 @@ def test_a_word_among_numbers_to_predict_is_named(write_csv, settings, refused):
 
     message, _ = refused(settings("tabular_regression", path, label="y"))
 
-    assert "data.csv row 10: the label 'n/k' is no number" in message
+    assert "data.csv row 10: y: 'n/k' is no" in message
 
 
 def test_too_few_rows_for_a_split(write_csv, settings, refused):
@@ -270,70 +271,6 @@ def test_a_task_that_does_not_suit_the_data(write_csv, settings, refused):
     assert "image_classification is not learnt from csv" in message
 
 
-@pytest.fixture
-def damaged_images(tmp_path):
-    """Sixty good images of two classes, and four that are not."""
-    root = tmp_path / "images"
-    for name in ("cat", "dog"):
-        (root / name).mkdir(parents=True)
-        for i in range(30):
-            Image.new("L", (4, 4), 4 * i + (2 if name == "dog" else 0)).save(root / name / f"{i:02d}.png")
-    whole = (root / "cat" / "00.png").read_bytes()
-    (root / "cat" / "zero.png").touch()
-    (root / "cat" / "cut.png").write_bytes(whole[:-20])
-    (root / "dog" / "text.jpg").write_text("this is no image")
-    (root / "dog" / "flipped.png").write_bytes(whole[:45] + bytes([whole[45] ^ 1]) + whole[46:])
-    (root / "dog" / "notes.txt").write_text("neither is this, but nobody says so")
-    (root / "dog" / ".DS_Store").write_text("")
-    return root
-
-
-def test_unreadable_images_are_counted_and_named(damaged_images, settings, refused):
-    message, hint = refused(settings("image_classification", damaged_images, max_bad_share=0.05))
-
-    assert message.startswith("4 of 64 images cannot be used")
-    for name in (
-        "cat/zero.png: the file is empty",
-        "cat/cut.png: ",
-        "dog/text.jpg: it is no PNG or JPEG",
-        "dog/flipped",
-    ):
-        assert name in message
-    assert "data.max_bad_share: 0.0625 (it is 0.05)" in hint
-
-
-def test_unreadable_images_below_the_share_are_left_out(damaged_images, settings, tmp_path):
-    manifest = step.ingest(settings("image_classification", damaged_images, max_bad_share=0.0625), tmp_path / "out")
-
-    assert sum(split.num_examples for split in manifest.splits.values()) == 60
-    assert manifest.num_bad_examples == 4
-    assert {bad.where for bad in manifest.bad_examples} == {
-        "cat/zero.png",
-        "cat/cut.png",
-        "dog/text.jpg",
-        "dog/flipped.png",
-    }
-
-
-def test_folders_of_folders_are_no_classes(damaged_images, settings, refused, tmp_path):
-    (tmp_path / "all").mkdir()
-    damaged_images.rename(tmp_path / "all" / "train")
-
-    message, hint = refused(settings("image_classification", tmp_path / "all"))
-
-    assert "holds folders (cat, dog)" in message
-    assert "all/train" in hint
-
-
-def test_images_as_fractions(settings, refused, tmp_path):
-    np.savez(tmp_path / "x.npz", x=np.zeros((9, 4, 4)), y=np.arange(9))
-
-    message, hint = refused(settings("image_classification", tmp_path / "x.npz"))
-
-    assert "float64 and shape (9, 4, 4)" in message
-    assert "uint8" in hint
-
-
 def test_arrays_with_other_names(settings, refused, tmp_path):
     np.savez(tmp_path / "x.npz", data=np.zeros((9, 4)), target=np.arange(9))
 
@@ -341,50 +278,6 @@ def test_arrays_with_other_names(settings, refused, tmp_path):
 
     assert "holds the arrays data, target" in message
     assert "x_train" in hint
-
-
-SERIES = [[f"2026-01-{i + 1:02d}", i] for i in range(31)]
-
-
-def test_a_series_too_short_for_its_window(write_csv, settings, refused):
-    path = write_csv(["day", "x"], SERIES)
-
-    message, hint = refused(settings("forecasting", path, label="x", time="day", window={"lookback": 24, "horizon": 7}))
-
-    assert "31 steps leave 25 for train, and a window needs 31 there (lookback 24, horizon 7)" in message
-    assert "data.window" in hint
-
-
-def test_a_time_that_occurs_twice(write_csv, settings, refused):
-    path = write_csv(["day", "x"], [*SERIES, ["2026-01-05", 99]])
-
-    message, _ = refused(settings("forecasting", path, label="x", time="day"))
-
-    assert (
-        "1 times in column 'day' occur twice, the first being 2026-01-05 (data.csv row 5 and data.csv row 32)"
-        in message
-    )
-
-
-def test_a_series_without_time(write_csv, settings, refused):
-    message, hint = refused(settings("forecasting", write_csv(["day", "x"], SERIES), label="x"), ConfigError)
-
-    assert "forecasting needs data.time" in message
-    assert "day, x" in hint
-
-
-def test_a_time_that_is_none(write_csv, settings, refused):
-    path = write_csv(["day", "x"], [*SERIES, ["yesterday", 1]])
-
-    message, _ = refused(settings("forecasting", path, label="x", time="day"))
-
-    assert "row 32: 'yesterday' in column 'day' is no time" in message
-
-
-def test_a_series_split_by_hash(write_csv, settings, refused):
-    made = settings("forecasting", write_csv(["day", "x"], SERIES), label="x", time="day", split={"by": "hash"})
-
-    assert "split by time" in refused(made, ConfigError)[0]
 
 
 def test_a_full_disk_leaves_nothing_behind(cancer_csv, settings, tmp_path, monkeypatch):

@@ -123,29 +123,6 @@ def test_arrays_with_two_axes_are_a_table(settings, tmp_path):
     assert manifest.data_schema.label.classes == ("0", "1")
 
 
-def test_a_series_is_split_by_time_with_context(co2_csv, settings, tmp_path):
-    """2,284 weeks with shares of 0.8, 0.1 and 0.1: 228 each for test and validation, the rest for training."""
-    from estafet.records.reading import num_examples, series
-
-    window = {"lookback": 52, "horizon": 4}
-    manifest = step.ingest(
-        settings("forecasting", co2_csv, label="co2", time="week", max_bad_share=0.05, window=window), tmp_path / "out"
-    )
-
-    frame = pandas.read_csv(co2_csv, parse_dates=["week"])
-    filled = frame["co2"].ffill().to_numpy(np.float32)
-    seconds = frame["week"].astype("datetime64[s]").astype(np.int64).to_numpy()
-    train, validation, test = (series(tmp_path / "out", split) for split in manifest.splits)
-    np.testing.assert_array_equal(test[0][:, 0], filled[-228 - 52 :])
-    np.testing.assert_array_equal(test[1], seconds[-228 - 52 :])
-    np.testing.assert_array_equal(validation[0][:, 0], filled[-456 - 52 : -228])
-    np.testing.assert_array_equal(train[0][:, 0], filled[: 2284 - 456 - 52])
-    assert train[1][-1] < validation[1][0]
-    assert num_examples(manifest, "test") == 228 - 4 + 1
-    assert manifest.num_bad_examples == 59
-    assert step.summary(manifest) == "1,776 train · 228 validation · 228 test · 59 filled in"
-
-
 def test_words_numbers_and_missing_values_keep_their_kinds(write_csv, settings, tmp_path):
     rows = [[i, "", "żółw" if i % 3 else "", i % 2 == 0, ["no", "yes"][i % 2]] for i in range(60)]
     path = write_csv(["count", "empty", "animal", "flag", "y"], rows)
@@ -153,7 +130,7 @@ def test_words_numbers_and_missing_values_keep_their_kinds(write_csv, settings, 
     schema = step.ingest(settings("tabular_classification", path, label="y"), tmp_path / "out").data_schema
 
     by_name = {feature.name: feature for feature in schema.numeric}
-    assert list(by_name) == ["count", "empty", "flag"]
+    assert set(by_name) == {"count", "empty", "flag"}
     assert by_name["count"].is_integer
     assert by_name["empty"].missing_share == 1
     assert (by_name["flag"].min, by_name["flag"].max) == (0, 1)
@@ -164,11 +141,15 @@ def test_words_numbers_and_missing_values_keep_their_kinds(write_csv, settings, 
     assert np.isnan(back["empty"]).all()
 
 
-def test_an_infinite_feature_counts_as_missing(write_csv, settings, tmp_path):
+def test_an_infinite_feature_counts_as_missing_where_anomalies_are_ignored(write_csv, settings, tmp_path):
     path = write_csv(["x", "y"], [["inf" if i == 0 else 1e300 if i == 1 else i, i % 2] for i in range(40)])
+    asked = settings("tabular_classification", path, label="y", on_anomaly="ignore")
 
-    step.ingest(settings("tabular_classification", path, label="y"), tmp_path / "out")
+    manifest = step.ingest(asked, tmp_path / "out")
 
+    (anomaly,) = manifest.anomalies
+    assert (anomaly.column, anomaly.kind, anomaly.count) == ("x", "infinite", 2)
+    assert manifest.num_bad_examples == 0
     x = read_all(tmp_path / "out", "tabular_classification")["x"]
     assert np.isnan(x).sum() == 2
     assert np.nanmax(x) == 39
@@ -220,7 +201,7 @@ def test_small_shards_are_numbered_and_their_checksums_are_right(cancer_csv, set
             assert (len(content), google_crc32c.value(content)) == (shard.num_bytes, shard.crc32c)
     on_disk = {path.name for path in (tmp_path / "out").iterdir()}
     named = {shard.file for split in manifest.splits.values() for shard in split.shards}
-    assert on_disk == named | {"manifest.json"}
+    assert on_disk == named | {"manifest.json", "schema.json"}
 
 
 def test_the_version_follows_the_contents(cancer_csv, settings, tmp_path):
@@ -253,7 +234,7 @@ def test_the_tracker_and_the_progress_are_told(cancer_csv, settings, tmp_path):
     )
 
     assert said[0] == ("reading", None, None)
-    assert said[-1] == ("encoding", 569, 569)
+    assert said[-1] == ("writing", 569, 569)
     assert notes.parameters == {"dataset_version": manifest.version, "num_features": 30, "num_classes": 2}
     assert sum(notes.metrics[f"examples/{split}"] for split in manifest.splits) == 569
     assert notes.metrics["bytes"] == sum(path.stat().st_size for path in (tmp_path / "out").glob("*.tfrecord"))
@@ -275,14 +256,14 @@ def test_an_earlier_data_set_is_replaced_and_litter_removed(cancer_csv, settings
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_ingest_does_not_import_tensorflow_or_pandas(cancer_csv, tmp_path):
+def test_ingest_does_not_import_tensorflow(cancer_csv, tmp_path):
     """TensorFlow takes seconds to import, and the ingest image has none."""
     values = {"task": "tabular_classification", "source": str(cancer_csv), "label": "target"}
     code = (
         "import json, sys\n"
         "from components.ingest import step\n"
         "step.ingest(step.Settings.model_validate(json.loads(sys.argv[1])), sys.argv[2])\n"
-        "print([name for name in ('tensorflow', 'pandas', 'mlflow', 'kfp') if name in sys.modules])\n"
+        "print([name for name in ('tensorflow', 'mlflow', 'kfp') if name in sys.modules])\n"
     )
 
     done = subprocess.run(
@@ -356,24 +337,3 @@ def test_image_settings_win_over_the_first_image(digits_folder, settings, tmp_pa
     made = settings("image_classification", digits_folder, image_size=(16, 12), channels=3)
 
     assert step.ingest(made, tmp_path / "out").image_shape == (16, 12, 3)
-
-
-def test_steps_are_put_in_order_of_time(write_csv, settings, tmp_path):
-    """Rows in a mixed order give the same data set as rows in order; a second channel is carried along."""
-    rows = [[f"2026-{1 + i // 28:02d}-{1 + i % 28:02d}", i, i * 2] for i in range(300)]
-    window = {"lookback": 5, "horizon": 1}
-    mixed = [rows[i] for i in np.random.default_rng(0).permutation(300)]
-
-    def ingested(given):
-        path = write_csv(["day", "x", "z"], given)
-        made = settings("forecasting", path, label="x", time="day", window=window)
-        return step.ingest(made, tmp_path / "out")
-
-    in_order = ingested(rows)
-    assert ingested(mixed).version == in_order.version
-    assert [feature.name for feature in in_order.data_schema.numeric] == ["x", "z"]
-    from estafet.records.reading import series
-
-    values, times = series(tmp_path / "out", "test")
-    np.testing.assert_array_equal(values, [[i, 2 * i] for i in range(265, 300)])
-    assert np.all(np.diff(times) > 0)

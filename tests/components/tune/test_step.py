@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from components.tune import step
 from components.tune.result import Study
 from estafet.errors import ConfigError, StepFailed
+from estafet.records.manifest import Manifest
 from estafet.runfile.tasks import Task
 from estafet.tracking import NullTracker
 from estafet.training import testing
@@ -147,6 +150,41 @@ def test_a_hopeless_trial_is_pruned_and_does_not_win(line, tmp_path):
     assert hopeless.hyperparameters == {"learning_rate": 1e-7}
     assert (hopeless.state, hopeless.epochs) == ("pruned", 2)
     assert study.best.state == "complete" and study.best.hyperparameters["learning_rate"] > 0.005
+
+
+@pytest.fixture
+def folded(line, tmp_path) -> Path:
+    """The line's training and validation rows as folds of 200, 50 and 50 rows."""
+    folder, manifest = shutil.copytree(line, tmp_path / "folded"), Manifest.load(line)
+    folds = tuple(manifest.splits[name] for name in ("train", "validation", "test"))
+    manifest.model_copy(update={"folds": folds}).save(folder)
+    return folder
+
+
+def test_with_folds_a_trial_is_judged_by_their_mean_and_pruned_by_the_first(folded, tmp_path, monkeypatch):
+    """The held-out losses are 1, 2 and 6, so 3 on average; the last trial's is 9 on the first fold, and it ends."""
+    seen = []
+
+    def fit(spec, build, chosen, train, validation, plan, *, on_epoch, progress):
+        seen.append((train.num_examples, validation.num_examples))
+        loss = 9.0 if chosen["learning_rate"] == 1e-7 else [1.0, 2.0, 6.0][validation.fold]
+        history = [{"val_rmse": loss + 1}, {"val_rmse": loss}]
+        for epoch, values in enumerate(history):
+            on_epoch(epoch, values)
+        return SimpleNamespace(history=history)
+
+    monkeypatch.setattr(step.loop, "fit", fit)
+    search = {"learning_rate": {"choices": [0.05, 0.04, 0.03, 0.02, 0.01, 1e-7]}}
+    settings = _settings(sampler="grid", pruner="percentile", trials=6, seed=8, subsample=1.0, search=search)
+
+    study = step.tune(settings, folded, tmp_path / "out", scratch=tmp_path / "scratch")
+
+    by_state = {trial.state: trial for trial in study.trials}
+    assert seen[:3] == [(100, 200), (250, 50), (250, 50)]
+    assert (by_state["complete"].value, by_state["complete"].epochs) == (3, 6)
+    assert (by_state["pruned"].value, by_state["pruned"].epochs) == (9, 2)
+    assert study.num_folds == 3
+    assert step.summary(study).endswith("best validation rmse 3 over 3 folds")
 
 
 def test_a_batch_size_that_is_no_whole_number_is_refused(line, tmp_path):

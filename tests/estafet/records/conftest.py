@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from estafet.records.encoding import encode
-from estafet.records.manifest import Manifest, Split, WindowSpec
+from estafet.records.manifest import Manifest, Segment, Split, WindowSpec
 from estafet.records.shards import ShardWriter
 from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema
 
@@ -34,9 +34,13 @@ def write_dataset():
             with ShardWriter(folder, split, shard_bytes=shard_bytes) as writer:
                 for i in range(num_rows):
                     writer.write(encode({name: column[i : i + 1] for name, column in columns.items()}), 1)
-            num_context = (context or {}).get(split, 0)
-            written[split] = Split(shards=writer.shards, num_examples=num_rows, num_context_steps=num_context)
-        Manifest(version="1" * 64, splits=written, **values).save(folder)
+            segments = ()
+            if "time" in columns:
+                segments = (Segment(num_steps=num_rows, num_context_steps=(context or {}).get(split, 0)),)
+            written[split] = Split(shards=writer.shards, num_examples=num_rows, segments=segments)
+        folds = tuple(part for split, part in written.items() if split.startswith("fold"))
+        splits = {split: part for split, part in written.items() if not split.startswith("fold")}
+        Manifest(version="1" * 64, splits=splits, folds=folds, **values).save(folder)
         return folder
 
     return write

@@ -106,7 +106,7 @@ def test_images_are_decoded_resized_and_made_grey(image_folder):
 
 
 def test_images_too_many_for_the_cache_are_shuffled_all_the_same(image_folder, monkeypatch):
-    monkeypatch.setattr("estafet.records.reading.MAX_CACHED_IMAGE_BYTES", 0)
+    monkeypatch.setattr("estafet.records.reading.MAX_CACHED_BYTES", 0)
     data = dataset(image_folder, "train", batch_size=None, shuffle=True, seed=3)
 
     epochs = [[int(features["image"][0, 0, 0]) for features, _ in data] for _ in range(4)]

@@ -222,3 +222,9 @@ def test_an_override_below_a_value_is_refused(write):
 
 def test_an_override_whose_value_is_not_yaml_is_refused(write):
     assert "the value is not YAML" in error_of(write(), overrides=["train.epochs=[5"]).message
+
+
+def test_augmenting_a_table_is_refused_before_anything_runs(write):
+    error = error_of(write("epochs: 7", "augment: {flip: true}"))
+
+    assert error.message == "run.yaml: train.augment changes images, and tabular_regression has none; remove it."

@@ -90,3 +90,10 @@ def test_settings_are_the_same_whether_a_default_is_written_out_or_not(step):
     run = RunFile.model_validate(BASE)
 
     assert settings_for(step, RunFile.model_validate(run.model_dump(mode="json"))) == settings_for(step, run)
+
+
+def test_tune_searches_on_what_train_trains_on():
+    run = RunFile.model_validate({**BASE, "train": {"augment": {"flip": True}}})
+
+    assert settings_for("tune", run)["augment"] == settings_for("train", run)["augment"]
+    assert settings_for("tune", run)["augment"]["flip"] is True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from estafet.errors import DataError
 from estafet.runfile.tasks import Task
+from estafet.runfile.train import Augment
 from estafet.training import feeding, testing
 
 
@@ -33,11 +36,57 @@ def test_the_batch_size_is_read_anew_in_each_epoch_and_every_example_comes_once(
     assert first_order != second_order
 
 
-def test_the_order_in_memory_depends_on_seed_and_epoch_alone(numbers):
-    batch_size, epoch = tf.Variable(100, dtype=tf.int64), tf.Variable(7, dtype=tf.int64)
-    orders = [_epoch(feeding.load(numbers, "train").scheduled_batches(batch_size, epoch, seed)) for seed in (1, 1, 2)]
+@pytest.mark.parametrize("max_bytes", [0, 2**30], ids=["from shards", "from memory"])
+def test_the_order_depends_on_seed_and_epoch_alone(numbers, max_bytes):
+    """A training that was killed goes on in the epoch where it was."""
+    batch_size, epoch = tf.Variable(100, dtype=tf.int64), tf.Variable(6, dtype=tf.int64)
+    source = feeding.load(numbers, "train", max_bytes_in_memory=max_bytes)
+    batches = source.scheduled_batches(batch_size, epoch, 1)
 
-    assert orders[0] == orders[1] != orders[2]
+    before = _epoch(batches)
+    epoch.assign(7)
+    after, again, other = (_epoch(source.scheduled_batches(batch_size, epoch, seed)) for seed in (1, 1, 2))
+
+    assert _epoch(batches) == after == again
+    assert len({tuple(order[0]) for order in (before, after, other)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "max_bytes"),
+    [({"brightness": 0.5, "flip": True}, 2**30), ({"brightness": 0.5}, 0), ({"crop": 0.5}, 2**30)],
+    ids=["in memory", "from shards", "cropped by the decoder"],
+)
+def test_training_images_are_changed_in_each_epoch_and_those_to_judge_by_never(tmp_path, settings, max_bytes):
+    images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.uint8)
+    rows = {"image": images, "label": np.arange(6)}
+    testing.write_images(tmp_path, dict.fromkeys(("train", "validation", "test"), rows))
+    source = feeding.load(tmp_path, "train", augment=Augment(**settings), max_bytes_in_memory=max_bytes)
+    batch_size, epoch = tf.Variable(4, dtype=tf.int64), tf.Variable(0, dtype=tf.int64)
+    batches = source.scheduled_batches(batch_size, epoch, seed=1)
+
+    def by_label(examples):
+        found = {int(label): features["image"].numpy() for features, label in examples.unbatch()}
+        return np.stack([found[label] for label in range(6)])
+
+    first, again = by_label(batches), by_label(batches)
+    epoch.assign(1)
+    second = by_label(batches)
+
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, again)
+    assert not (first == second).all(axis=(1, 2, 3)).any()
+    np.testing.assert_array_equal(by_label(source.batches()), images)
+
+
+def test_a_damaged_shard_is_named_before_training_begins(numbers, tmp_path):
+    folder = shutil.copytree(numbers, tmp_path / "copy")
+    path = folder / "train-00000.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"train-00000\.tfrecord' is damaged: the contents of the record at byte"):
+        feeding.load(folder, "train")
 
 
 def test_features_stay_with_their_labels(numbers):

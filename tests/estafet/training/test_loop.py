@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from estafet.errors import StepFailed
+from estafet.errors import DataError, StepFailed
 from estafet.records.manifest import Manifest
 from estafet.runfile.tasks import Task
 from estafet.tracking import NullTracker
@@ -101,6 +102,20 @@ def test_labels_that_are_infinite_end_the_training_with_advice(tmp_path):
         _fit(tmp_path, loop.Plan(2, BatchSchedule.constant(4), learning_rate=0.5))
 
     assert "lower train.learning_rate, for instance to 0.05" in caught.value.hint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_shard_that_is_damaged_while_training_is_named(table, tmp_path, split):
+    folder = shutil.copytree(table, tmp_path / "copy")
+    spec, name = ModelSpec.from_manifest(Manifest.load(folder)), f"{split}-00000.tfrecord"
+    train, validation = (feeding.load(folder, part, max_bytes_in_memory=0) for part in ("train", "validation"))
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=rf"{name}' is damaged: .* of the record at byte [\d,]+ does not match"):
+        loop.fit(spec, "default", {}, train, validation, loop.Plan(1, BatchSchedule.constant(50)))
 
 
 @pytest.mark.slow

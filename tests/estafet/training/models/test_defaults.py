@@ -24,8 +24,8 @@ def _image_spec(*shape: int) -> ModelSpec:
     return ModelSpec(Task.IMAGE_CLASSIFICATION, schema, image_shape=shape)
 
 
-def _series_spec(lookback: int, horizon: int, season: int) -> ModelSpec:
-    schema = Schema(numeric=(_number("y", mean=10, std=2),), label=Label(name="y"))
+def _series_spec(lookback: int, horizon: int, season: int, calendar: tuple[str, ...] = ()) -> ModelSpec:
+    schema = Schema(numeric=(_number("y", mean=10, std=2),), label=Label(name="y"), calendar=calendar)
     return ModelSpec(Task.FORECASTING, schema, lookback=lookback, horizon=horizon, season=season)
 
 
@@ -97,6 +97,25 @@ def test_an_untrained_forecast_repeats_the_changes_of_the_last_season():
     forecast = model({"values": values}, training=False).numpy()
 
     np.testing.assert_allclose(forecast, [[4 + (2 - 3), 4 + (5 - 3), 4 + (4 - 3), 4 + (2 - 0)]], atol=1e-5)
+
+
+def test_an_untrained_forecast_does_not_heed_the_calendar_and_a_trained_one_may():
+    """The calendar's channels come behind the series' own, and begin with weights of zero, for the last step alone."""
+    spec = _series_spec(lookback=4, horizon=2, season=3, calendar=("hour", "day"))
+    model = models.build(spec)
+    told = np.random.default_rng(0).normal(size=(1, 4, 4))
+    values = np.concatenate([np.array([1.0, 2, 4, 3])[None, :, None], told], axis=2, dtype=np.float32)
+    linear = model.get_layer("linear")
+
+    before = model({"values": values}, training=False).numpy()
+    kernel, bias = linear.get_weights()
+    kernel[-1] = 1
+    linear.set_weights([kernel, bias])
+    after = model({"values": values}, training=False).numpy()
+
+    assert (spec.input_shapes, kernel.shape) == ({"values": (4, 1 + 4)}, (4 + 4, 2))
+    np.testing.assert_allclose(before, [[3 + (2 - 1), 3 + (4 - 1)]], atol=1e-5)
+    np.testing.assert_allclose(after - before, np.full((1, 2), 2 * told[0, -1, -1]), atol=1e-5)
 
 
 def test_a_lookback_shorter_than_the_season_repeats_the_last_value():

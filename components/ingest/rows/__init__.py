@@ -1,0 +1,1 @@
+"""Tables for classification and regression: a stream of batches, spooled by content, becomes shards of examples."""

@@ -1,0 +1,225 @@
+"""A bucket of rows becomes framed examples: sorted, divided among the splits, mixed by class, and encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from components.ingest.rows.plan import Plan
+from components.ingest.rows.rows import MISSING_INTEGER, Rows
+from components.ingest.statistics import NumericStatistics, WordStatistics
+from estafet.records.encoding import encode, int_width
+
+EXAMPLES_AT_ONCE = 16_384
+NUM_PLACES = 2**16
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of the columns once all rows have been read.
+
+    Attributes:
+        numeric: Names of the features that are stored as floats.
+        integers: Names of those that are stored as whole numbers.
+        words: Names of those that are words.
+        moved: Which of the columns that were read as whole numbers have missing values, and so are stored as floats.
+        class_indices: For classification, the index of each class by its number in order of appearance.
+        widths: Bytes of each integer key's varints, so that equal rows are equal bytes.
+        layout: How rows become examples: vectors or columns.
+        is_grouped: Whether a column keeps rows together.
+    """
+
+    numeric: tuple[str, ...]
+    integers: tuple[str, ...]
+    words: tuple[str, ...]
+    moved: np.ndarray
+    class_indices: np.ndarray | None
+    widths: Mapping[str, int | tuple[int, ...]]
+    layout: str
+    is_grouped: bool = False
+
+    @classmethod
+    def known(
+        cls,
+        plan: Plan,
+        lows_I: np.ndarray,
+        highs_I: np.ndarray,
+        has_missing_I: np.ndarray,
+        class_indices: np.ndarray | None,
+        layout: str,
+    ) -> Columns:
+        """Put together what is known.
+
+        Args:
+            plan: What each column is for.
+            lows_I: The least value of each column of whole numbers.
+            highs_I: The greatest.
+            has_missing_I: Whether it has missing values.
+            class_indices: As in the attributes.
+            layout: As in the attributes.
+        """
+        kept = tuple(name for name, moves in zip(plan.integers, has_missing_I, strict=True) if not moves)
+        bounds = {
+            name: (int(low), int(high))
+            for name, low, high in zip(plan.integers, lows_I, highs_I, strict=True)
+            if name in kept
+        }
+        widths = {} if class_indices is None else {"label": int_width(0, max(0, int(class_indices.max(initial=0))))}
+        if layout == "columns":
+            widths |= {name: int_width(*bound) for name, bound in bounds.items()}
+        elif bounds:
+            widths["integers"] = tuple(int_width(*bound) for bound in bounds.values())
+        moved = tuple(name for name in plan.integers if name not in kept)
+        return cls(
+            (*plan.numeric, *moved), kept, plan.words, has_missing_I, class_indices, widths, layout, bool(plan.group)
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """For classification, how many classes there are."""
+        return int(self.class_indices.max(initial=-1)) + 1
+
+    def arranged(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the floats (N, F), the whole numbers (N, I) and the labels (N,) of some rows as they are stored."""
+        numeric_NF, integers_NI, labels_N = rows.numeric, rows.integers, rows.labels
+        if self.moved.any():
+            moved = integers_NI[:, self.moved]
+            floats = np.where(moved == MISSING_INTEGER, np.float32(np.nan), moved.astype(np.float32))
+            numeric_NF, integers_NI = np.concatenate([numeric_NF, floats], axis=1), integers_NI[:, ~self.moved]
+        if self.class_indices is not None:
+            labels_N = self.class_indices[labels_N]
+        return numeric_NF, integers_NI, labels_N
+
+
+@dataclass(frozen=True)
+class PartOfBucket:
+    """The examples of one split in one bucket.
+
+    Attributes:
+        framed: Their records, in pieces, each with its number of examples.
+        contents: Digest and label of each, by rising digest.
+        class_counts: For classification, examples of each class.
+        groups: Where a column keeps rows together, what decided about their split, each value once.
+    """
+
+    framed: tuple[tuple[bytes, int], ...]
+    contents: bytes
+    class_counts: np.ndarray | None
+    groups: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class EncodedBucket:
+    """One bucket.
+
+    Attributes:
+        parts: By the number of the part; those without examples are left out.
+        numbers: Statistics of the training examples' numbers, and last of the label.
+        words: The same for each column of words.
+        num_duplicates: Rows with the same content and label as another one.
+        num_overlapping: Rows of whose content a duplicate is in another part.
+    """
+
+    parts: Mapping[int, PartOfBucket]
+    numbers: NumericStatistics
+    words: tuple[WordStatistics, ...]
+    num_duplicates: int
+    num_overlapping: int
+
+
+def encode_bucket(rows: Rows, parts_N: np.ndarray, columns: Columns, training: tuple[int, ...]) -> EncodedBucket:
+    """Encode the rows of a bucket.
+
+    Within each part the classes are mixed evenly, so that any first stretch of it is a stratified sample.
+
+    Args:
+        rows: The rows by rising digest.
+        parts_N: The number of each row's part, int8.
+        columns: What is known of the columns.
+        training: Numbers of the parts whose statistics go into the schema.
+    """
+    stored = _Stored(*columns.arranged(rows), rows.words)
+    labels_N = stored.labels
+    numbers = NumericStatistics(len(columns.numeric) + len(columns.integers) + 1)
+    words = tuple(WordStatistics() for _ in rows.words)
+    parts = {}
+    for part in np.unique(parts_N).tolist():
+        chosen = np.flatnonzero(parts_N == part)
+        labels = labels_N[chosen]
+        mixed = chosen[_mixed(labels)] if columns.class_indices is not None else chosen
+        framed = []
+        for some in np.split(mixed, range(EXAMPLES_AT_ONCE, len(mixed), EXAMPLES_AT_ONCE)):
+            piece = stored.take(some)
+            framed.append((encode(piece.columns(columns), widths=columns.widths), len(some)))
+            if part in training:
+                numbers.add(piece.numeric, piece.integers, piece.labels[:, None])
+                for statistics, column in zip(words, piece.words, strict=True):
+                    statistics.add(column)
+        parts[part] = PartOfBucket(
+            tuple(framed),
+            _contents(rows.digests[chosen], labels),
+            None if columns.class_indices is None else np.bincount(labels, minlength=columns.num_classes),
+            np.unique(rows.draws[chosen]) if columns.is_grouped else None,
+        )
+    return EncodedBucket(parts, numbers, words, *_duplicates(rows.digests, parts_N))
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The values of some rows as they are stored: floats (N, F), whole numbers (N, I), labels (N,), words each (N,)."""
+
+    numeric: np.ndarray
+    integers: np.ndarray
+    labels: np.ndarray
+    words: tuple[pa.Array, ...]
+
+    def take(self, chosen: np.ndarray) -> _Stored:
+        words = tuple(column.take(pa.array(chosen)) for column in self.words)
+        numbers = (array.take(chosen, axis=0) for array in (self.numeric, self.integers, self.labels))
+        return _Stored(*numbers, words)
+
+    def columns(self, known: Columns) -> dict[str, object]:
+        """Return the keys of an example, each with its values."""
+        if known.layout == "columns":
+            return {
+                "label": self.labels,
+                **{name: self.numeric[:, i] for i, name in enumerate(known.numeric)},
+                **{name: self.integers[:, i] for i, name in enumerate(known.integers)},
+                **{name: [words] for name, words in zip(known.words, self.words, strict=True)},
+            }
+        vectors = {
+            "label": self.labels, "numeric": self.numeric, "integers": self.integers, "categorical": self.words
+        }  # fmt: skip
+        wanted = {"label": True, "numeric": known.numeric, "integers": known.integers, "categorical": known.words}
+        return {key: values for key, values in vectors.items() if wanted[key]}
+
+
+def _contents(digests_N2: np.ndarray, labels_N: np.ndarray) -> bytes:
+    contents_N = np.empty(len(labels_N), [("digest", "<u8", 2), ("label", labels_N.dtype.newbyteorder("<"))])
+    contents_N["digest"], contents_N["label"] = digests_N2, labels_N
+    return contents_N.tobytes()
+
+
+def _mixed(labels_N: np.ndarray) -> np.ndarray:
+    """Return an order in which each class is spread evenly, int64 (N,)."""
+    # Numbers of two bytes, which NumPy sorts by radix, many times faster than others.
+    order_N = np.argsort(labels_N.astype(np.uint16), kind="stable")
+    counts = np.bincount(labels_N)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    progress_N = np.empty(len(labels_N), np.uint16)
+    progress_N[order_N] = (np.arange(len(labels_N)) - starts) / np.repeat(counts, counts) * NUM_PLACES
+    return np.argsort(progress_N, kind="stable")
+
+
+def _duplicates(digests_N2: np.ndarray, parts_N: np.ndarray) -> tuple[int, int]:
+    """Return how many rows repeat an earlier one, and how many have a duplicate in another part."""
+    is_same_N = np.all(digests_N2[1:] == digests_N2[:-1], axis=1)
+    if not is_same_N.any():
+        return 0, 0
+    starts = np.flatnonzero(np.r_[True, ~is_same_N])
+    straddles = np.minimum.reduceat(parts_N, starts) != np.maximum.reduceat(parts_N, starts)
+    sizes = np.diff(np.r_[starts, len(parts_N)])
+    return int(is_same_N.sum()), int(sizes[straddles].sum())
