@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cli.inspection import charts, mosaic
 from cli.inspection.columns import number_card, word_card
 from cli.inspection.examples import named_values, series_name
+from cli.inspection.inspected import Inspected
 from cli.inspection.sections import Section, in_percent
 from cli.inspection.shards import Part, first_images
 from estafet.runfile.tasks import Task
 from estafet.schema import NumericFeature
-
-if TYPE_CHECKING:
-    from cli.inspection.dataset import Inspected
 
 COLUMNS_ON_TERMINAL = 100
 CLASSES_DRAWN = 40

@@ -3,70 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from cli.inspection.contents import about_contents
 from cli.inspection.examples import Times, named_values
-from cli.inspection.leaks import Leak, shared_examples, shared_windows
+from cli.inspection.inspected import Inspected
+from cli.inspection.leaks import shared_examples, shared_windows
 from cli.inspection.problems import rows_of
 from cli.inspection.sections import Findings, Section, in_bytes, in_percent
-from cli.inspection.shards import Part, ShardCheck, read_back
+from cli.inspection.shards import Part, read_back
 from estafet.records.manifest import Manifest
 from estafet.records.windows import window_starts
-from estafet.runfile.tasks import Task
 from estafet.telemetry import Progress, silent
 
 QUARANTINE = "quarantine"
 SHARDS_ON_TERMINAL = 5
-
-
-@dataclass(frozen=True)
-class Inspected:
-    """A data set that has been read back.
-
-    Attributes:
-        folder: Where it is.
-        manifest: What it says of itself.
-        parts: What its shards hold.
-        checks: What came of reading each shard.
-        leak: What its parts have in common; None where a broken shard leaves that open.
-        times: Says the times of steps in words.
-    """
-
-    folder: Path
-    manifest: Manifest
-    parts: list[Part]
-    checks: list[ShardCheck]
-    leak: Leak | None
-    times: Times
-
-    @property
-    def is_series(self) -> bool:
-        """Whether the examples are windows."""
-        return self.manifest.task == Task.FORECASTING
-
-    @property
-    def promised(self) -> int:
-        """What the manifest says that the parts have in common."""
-        overlap = self.manifest.overlap
-        return (overlap.windows or 0) if self.is_series else overlap.examples
-
-    @property
-    def problems(self) -> list[str]:
-        """What makes the data set another one than its manifest says, in words."""
-        found = [
-            f"the shard '{self.folder / check.shard.file}' {check.problem}" for check in self.checks if check.problem
-        ]
-        if self.leak and self.leak.num_shared != self.promised:
-            found.append(
-                f"the shards hold {self.leak.num_shared:,} {_what(self)}, and the manifest says {self.promised:,}: "
-                f"{'; '.join(self.leak.first) or 'none'}"
-            )
-        for part in self.parts:
-            if part.class_counts and tuple(part.class_counts) != part.split.class_counts and not found:
-                found.append(f"{part.name} holds {part.class_counts} of its classes, not {part.split.class_counts}")
-        return found
 
 
 def inspect(folder: str | Path, progress: Progress = silent) -> Inspected:
@@ -150,7 +101,7 @@ def _leaks(seen: Inspected) -> Section:
     if seen.leak is None:
         return Section("Overlap", "Not counted: a shard is broken.", "bad")
     leak, overlap, duplicates = seen.leak, seen.manifest.overlap, seen.manifest.num_duplicates
-    rows = [{"what": _what(seen), "counted in the shards": leak.num_shared, "manifest": seen.promised}]
+    rows = [{"what": seen.what, "counted in the shards": leak.num_shared, "manifest": seen.promised}]
     if overlap.groups is not None:
         rows.append({"what": "groups in several splits", "counted in the shards": None, "manifest": overlap.groups})
     kept = "" if seen.is_series else f" {duplicates:,} examples are exact duplicates of another one." * bool(duplicates)
@@ -188,12 +139,6 @@ def _shards(seen: Inspected) -> Section:
     manifest = seen.manifest
     text = f"Layout {manifest.layout}, compression {manifest.compression}, format {manifest.format}."
     return Section("Shards", text, rows=tuple(rows), limit=SHARDS_ON_TERMINAL)
-
-
-def _what(seen: Inspected) -> str:
-    if seen.is_series:
-        return "training windows sharing a step with another split"
-    return f"{'images' if seen.manifest.image_shape else 'examples'} that are also in another split"
 
 
 def _num_examples(seen: Inspected, part: Part) -> int:

@@ -12,9 +12,9 @@ from cli.inspection.problems import Problems, rows_of
 from cli.inspection.progress import ProgressLine
 from cli.inspection.sections import Findings, Section, counted, in_bytes, in_percent
 from components.ingest.batches import Table, TypeChanged
-from components.ingest.profile import ColumnProfile, TableProfile
+from components.ingest.quality.profile import ColumnProfile, TableProfile
+from components.ingest.quality.validation import Validator
 from components.ingest.sources import open_table
-from components.ingest.validation import Validator
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly, BadExample
 from estafet.runfile.steps import IngestSettings

@@ -7,14 +7,14 @@ import json
 import os
 from pathlib import Path
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Table, TypeChanged
 from components.ingest.images.writing import write_images
+from components.ingest.quality.anomalies import Anomalies
+from components.ingest.quality.validation import Validator
 from components.ingest.rows.writing import write_rows
 from components.ingest.series.writing import write_series
 from components.ingest.sources import open_table
 from components.ingest.sources.find import find
-from components.ingest.validation import Validator
 from components.ingest.written import Written
 from estafet.files import replacing_folder
 from estafet.records.manifest import Anomaly, BadExample, Manifest, WindowSpec

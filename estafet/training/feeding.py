@@ -46,7 +46,7 @@ class Source:
     def batches(self) -> tf.data.Dataset:
         """Return batches in order, for evaluation."""
         if self.arrays is None:
-            return reading.dataset(
+            examples = reading.dataset(
                 self.folder,
                 self.split,
                 batch_size=EVALUATION_BATCH_SIZE,
@@ -54,6 +54,9 @@ class Source:
                 fold=self.fold,
                 cache=False,
             )
+            # Where tf.distribute can tell the batch size, each replica gets its part of a full batch, so that of a
+            # small one the last may get nothing, on which a convolution fails. Behind `rebatch` it divides evenly.
+            return examples.rebatch(EVALUATION_BATCH_SIZE)
         return tf.data.Dataset.from_tensor_slices(self.arrays).batch(EVALUATION_BATCH_SIZE)
 
     def scheduled_batches(self, batch_size: tf.Variable, epoch: tf.Variable, seed: int) -> tf.data.Dataset:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.images.files import ImageFiles, is_image, note, walk
 from components.ingest.images.pictures import shown
+from components.ingest.quality.anomalies import Anomalies
 from components.ingest.sources.find import ENDINGS, closest
 from components.ingest.sources.text import chunks
 from estafet.errors import ConfigError, DataError

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.images.examining import Bad, Examined, Examiner, PartsOf
 from components.ingest.images.ledger import Ledger
 from components.ingest.images.pictures import Pictures, mixed_order, shown
 from components.ingest.ordered import in_order
+from components.ingest.quality.anomalies import Anomalies
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.images.arrays import from_arrays
 from components.ingest.images.examining import PartsOf
 from components.ingest.images.folders import from_folders
@@ -16,6 +15,7 @@ from components.ingest.images.ledger import LEFT_OUT, Ledger
 from components.ingest.images.passes import Passes
 from components.ingest.images.pictures import Classes, Pictures
 from components.ingest.parts import check_parts, splits_and_folds
+from components.ingest.quality.anomalies import Anomalies
 from components.ingest.splitting import Divider, digests, draws, part_names
 from components.ingest.written import Written
 from estafet.errors import ConfigError, DataError

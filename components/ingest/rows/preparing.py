@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from components.ingest.batches import Batch, Problem
 from components.ingest.columns import is_known
 from components.ingest.features import integer_matrix, numeric_matrix, words
-from components.ingest.profile import TableProfile
+from components.ingest.quality.profile import TableProfile
+from components.ingest.quality.validation import Validator
 from components.ingest.rows.digest import RowDigest, codes, word_numbers
 from components.ingest.rows.labels import class_labels, target_labels
 from components.ingest.rows.plan import Plan
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.splitting import digests, draws
-from components.ingest.validation import Validator
 from estafet.runfile.steps import IngestSettings
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Batch, Problem, Table
 from components.ingest.columns import is_known
 from components.ingest.labels import in_order as classes_in_order
 from components.ingest.ordered import in_order
-from components.ingest.profile import TableProfile
+from components.ingest.quality.anomalies import Anomalies
+from components.ingest.quality.profile import TableProfile
+from components.ingest.quality.validation import Validator
 from components.ingest.rows.encoding import Columns
 from components.ingest.rows.labels import NUM_SHOWN, Classes, check_targets
 from components.ingest.rows.plan import Plan
@@ -20,7 +21,6 @@ from components.ingest.rows.preparing import Prepared, Preparer
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.rows.spool import Spool
 from components.ingest.times import TimeReader
-from components.ingest.validation import Validator
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Table
 from components.ingest.ordered import in_order
 from components.ingest.parts import check_parts, splits_and_folds
+from components.ingest.quality.anomalies import Anomalies
+from components.ingest.quality.validation import Validator
 from components.ingest.rows.dividing import Division, check_division, division
 from components.ingest.rows.encoding import Columns, EncodedBucket, encode_bucket
 from components.ingest.rows.plan import plan
@@ -16,7 +17,6 @@ from components.ingest.rows.reading import read
 from components.ingest.rows.rows import Rows
 from components.ingest.rows.spool import Spool
 from components.ingest.rows.totals import Totals
-from components.ingest.validation import Validator
 from components.ingest.written import Written
 from estafet.records.manifest import Overlap
 from estafet.records.shards import SplitWriters

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Batch, Problem, Table
 from components.ingest.columns import as_numpy
 from components.ingest.features import divide, feature_names, numeric_matrix
-from components.ingest.profile import TableProfile
+from components.ingest.quality.anomalies import Anomalies
+from components.ingest.quality.profile import TableProfile
+from components.ingest.quality.validation import Validator
 from components.ingest.rows.labels import check_targets, target_labels
 from components.ingest.times import TimeReader, not_a_time
-from components.ingest.validation import Validator
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress

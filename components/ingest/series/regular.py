@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.ingest.anomalies import NUM_FIRST, Anomalies
+from components.ingest.quality.anomalies import NUM_FIRST, Anomalies
 from components.ingest.series.clock import SECOND_US, Clock, check_no_time_twice, clock_of, name_of
 from components.ingest.series.frequency import DAY_US, OFF, FixedStep, Step, fixed_length, infer, named, offset_of
 from components.ingest.series.reading import SeriesRows

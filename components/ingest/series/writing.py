@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Table
+from components.ingest.quality.anomalies import Anomalies
 from components.ingest.series.dividing import SPLITS, Part, divide, num_overlapping
 from components.ingest.series.reading import read
 from components.ingest.series.regular import Series, regular_series

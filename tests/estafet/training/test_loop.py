@@ -166,20 +166,29 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.slow
-def test_two_replicas_follow_the_schedule_and_learn_what_one_device_learns(table):
-    """Words and odd batches go to both; dropout differs, so the losses are near and not equal."""
+def test_two_replicas_follow_the_schedule_and_learn_what_one_device_learns(table, tmp_path):
+    """Words, odd batches and a small last one go to both; dropout differs, so the losses are near and not equal."""
     code = """
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
         outcome = fit(sys.argv[1], 5)
-        print(json.dumps([outcome.num_replicas, outcome.history]))
+        strategy, source = loop.strategy_for("mirrored"), feeding.load(sys.argv[2], "validation", max_bytes_in_memory=0)
+        divided = [
+            [len(part) for part in strategy.experimental_local_results(labels)]
+            for _, labels in strategy.experimental_distribute_dataset(source.batches())
+        ]
+        print(json.dumps([outcome.num_replicas, outcome.history, divided]))
     """
 
-    ran = _python(code, str(table))
+    images = {"image": np.zeros((6, 4, 4, 1), np.uint8), "label": np.arange(6) % 2}
+    testing.write_images(tmp_path / "images", dict.fromkeys(("train", "validation", "test"), images))
+
+    ran = _python(code, str(table), str(tmp_path / "images"))
 
     assert ran.returncode == 0, ran.stderr[-3000:]
-    num_replicas, history = json.loads(ran.stdout)
+    num_replicas, history, divided = json.loads(ran.stdout)
     one = _fit(table, loop.Plan(5, BatchSchedule(15, 60, 2, 2, "sqrt"), learning_rate=0.01, seed=3))
     assert num_replicas == 2
+    assert divided == [[3, 3]]
     assert [epoch["batch_size"] for epoch in history] == [15, 15, 30, 30, 60]
     assert history[-1]["val_log_loss"] == pytest.approx(one.history[-1]["val_log_loss"], rel=0.25)

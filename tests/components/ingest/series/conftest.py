@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import Batch
+from components.ingest.quality.anomalies import Anomalies
 from components.ingest.series.writing import write_series
 from components.ingest.written import Written
 from estafet.records.decoding import decode

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.ingest import word_counts
-from components.ingest.profile import NUM_SAMPLED, TableProfile
-from components.ingest.word_counts import WordCounts
+from components.ingest.quality import word_counts
+from components.ingest.quality.profile import NUM_SAMPLED, TableProfile
+from components.ingest.quality.word_counts import WordCounts
 
 
 def profile_of(*batches):

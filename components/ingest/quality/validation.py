@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from components.ingest.batches import Batch, Problem
 from components.ingest.columns import is_known, is_true, raw_numbers
-from components.ingest.profile import TableProfile
+from components.ingest.quality.profile import TableProfile
 from components.ingest.sources.find import closest
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly, AnomalyKind, BadExample

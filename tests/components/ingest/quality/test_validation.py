@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from components.ingest.batches import Batch, Problem
-from components.ingest.profile import TableProfile
-from components.ingest.validation import Validator
+from components.ingest.quality.profile import TableProfile
+from components.ingest.quality.validation import Validator
 from estafet.errors import DataError
 from estafet.source_schema import SourceSchema
 

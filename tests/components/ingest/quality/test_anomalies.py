@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from components.ingest import anomalies as module
-from components.ingest.anomalies import Anomalies
 from components.ingest.batches import BadLine, Batch, Problem
+from components.ingest.quality import anomalies as module
+from components.ingest.quality.anomalies import Anomalies
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly, BadExample
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.ingest.columns import is_known, raw_numbers
-from components.ingest.word_counts import WordCounts
+from components.ingest.quality.word_counts import WordCounts
 from estafet.source_schema import ColumnType, SourceColumn, SourceSchema
 
 MAX_CATEGORIES = 100

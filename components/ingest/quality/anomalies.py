@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.ingest.batches import Batch, Problem
-from components.ingest.quarantine import Quarantine
+from components.ingest.quality.quarantine import Quarantine
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly, AnomalyKind, BadExample
 from estafet.runfile.steps import IngestSettings

@@ -1,0 +1,1 @@
+"""What the data are like, what they must be like, and what becomes of what is wrong with them."""
