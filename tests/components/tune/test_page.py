@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.tune import result
 from components.tune.result import Study, TrialResult
 
 
@@ -44,3 +45,19 @@ def test_trials_stand_in_the_order_of_what_they_are_worth(study, tmp_path):
     numbers = [row.partition('class="number">')[2][0] for row in rows]
     assert numbers == ["3", "0", "2", "1"], "a pruned trial's value is of fewer epochs, and beats none that went on"
     assert "ValueError: &lt;units&gt;" in rows[3]
+
+
+def test_the_numbers_below_a_panel_are_few_enough_to_read(study, tmp_path):
+    """Two near learning rates would be given ten numbers of seven signs each, one over the other."""
+    from matplotlib.figure import Figure
+
+    trials = [
+        trial.model_copy(update={"state": "complete", "value": 0.5, "hyperparameters": {"learning_rate": rate}})
+        for trial, rate in zip(study.trials, (0.001, 0.0012, 0.002, 0.0025), strict=True)
+    ]
+    panel = Figure(figsize=(3.5, 2.8)).add_subplot()
+
+    result._values(panel, study.model_copy(update={"trials": trials, "best": trials[0]}), "learning_rate")
+
+    low, high = panel.get_xlim()
+    assert 2 <= sum(low <= tick <= high for tick in panel.get_xticks()) <= 5

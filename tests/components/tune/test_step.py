@@ -90,10 +90,10 @@ def test_a_search_that_was_killed_keeps_its_trials_and_tries_the_broken_one_agai
         from pathlib import Path
         from components.tune import step
         told = step._track
-        def kill_in_the_second(shared, chosen, *rest, fit=step._fit):
+        def kill_in_the_second(shared, train, validation, chosen, *rest, fit=step._fit):
             if chosen["learning_rate"] != 1e-3:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return fit(shared, chosen, *rest)
+            return fit(shared, train, validation, chosen, *rest)
         step._fit = kill_in_the_second
         settings = step.Settings.model_validate_json(sys.argv[1])
         step.tune(settings, sys.argv[2], sys.argv[3], scratch=sys.argv[4])
