@@ -25,8 +25,8 @@ COMMON_STEMS = ("data", "dataset", "train", "training", "images", "table", "csv"
 def init(data: Path, output: Path, task: str | None, label: str | None, force: bool) -> None:
     """Look at DATA and write a commented run file that runs as it is.
 
-    DATA is a CSV or Parquet file, a folder of such files, a folder with one folder of images for each class, or an
-    .npz file.
+    DATA is a CSV or Parquet file, a folder of such files, a folder with one folder of images for each class, a folder
+    of images with a CSV file of their classes in it or beside it, or an .npz file.
     """
     from cli.proposal.guess import guess
     from cli.proposal.look import look
@@ -34,15 +34,15 @@ def init(data: Path, output: Path, task: str | None, label: str | None, force: b
     from estafet.runfile.tasks import Task
 
     _refuse_what_cannot_be(data, output, force)
-    made = guess(look(data), task=Task(task) if task else None, label=label)
-    source = os.path.relpath(data.resolve(), output.resolve().parent)
-    if source.startswith(FAR_AWAY):
-        source = str(data.resolve())
-    _write(output, run_file_text(_name(data), source, made))
+    made = guess(look(data, label), task=Task(task) if task else None, label=label)
+    if "labels" in made.data:
+        path, why = made.data["labels"]
+        made.data["labels"] = (_seen_from(output, path), why)
+    _write(output, run_file_text(_name(data), _seen_from(output, made.source or data), made))
 
     click.echo(f"{output}: written.")
     click.echo(f"  task   {made.task.value}: {made.why}")
-    for key in ("label", "time", "ignore", "split", "window"):
+    for key in ("labels", "label", "time", "series_by", "ignore", "split", "window"):
         value, why = made.data.get(key, (None, ""))
         if value is not None:
             click.echo(f"  {key:6} {_shown(value)}{f' ({why})' if why else ''}")
@@ -63,6 +63,12 @@ def _refuse_what_cannot_be(data: Path, output: Path, force: bool) -> None:
         raise ConfigError(
             f"'{output}' is there already.", hint="write another file with -o FILE, or write over it with --force."
         )
+
+
+def _seen_from(output: Path, path: Path) -> str:
+    """Return a path as the run file gives it: relative to its folder, unless that is far away."""
+    relative = os.path.relpath(path.resolve(), output.resolve().parent)
+    return str(path.resolve()) if relative.startswith(FAR_AWAY) else relative
 
 
 def _name(data: Path) -> str:

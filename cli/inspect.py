@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,10 +62,12 @@ def inspect(
         )
     text.show(found, text.open_console())
     if schema is not None:
-        _write_schema(schema, source_schema)
+        with _writing(schema, "name another with --schema FILE."):
+            _write_schema(schema, source_schema)
     if not no_html:
-        saved = page.build(found).save(html or Path(f"{_file_name(found.title)}-inspection.html"))
-        click.echo(f"\npage: {saved}")
+        file = html or Path(f"{_file_name(found.title)}-inspection.html")
+        with _writing(file, "name another with --html FILE, or write none with --no-html."):
+            click.echo(f"\npage: {page.build(found).save(file)}")
     if problems:
         from estafet.errors import DataError
 
@@ -98,6 +103,19 @@ def _check_free(schema: Path | None) -> None:
         from estafet.errors import ConfigError
 
         raise ConfigError(f"'{schema}' is there already, and may have been edited.", hint="name another file.")
+
+
+@contextmanager
+def _writing(file: Path, hint: str) -> Iterator[None]:
+    """Say in plain words that a file cannot be written; a full disk is said elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        from estafet.errors import ConfigError
+
+        raise ConfigError(f"the file '{file}' cannot be written: {error.strerror}.", hint=hint) from error
 
 
 def _write_schema(file: Path, source_schema: SourceSchema) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from estafet.telemetry import StepRecord
 from pipelines.run_state import RunState, StepState
 
 HIDDEN = ("report_end",)
@@ -113,7 +115,7 @@ def _text(step: StepState) -> str:
     if step.state == "running" and record and record.total:
         share = (record.done or 0) / record.total
         message, left = _split_time_left(record.message)
-        said = [part for part in (left or _time_left(step, share), message) if part]
+        said = [part for part in (left or _time_left(step, record), message) if part]
         return f"{_bar(share)} {share:4.0%}  {' · '.join(said)}"
     return step.message
 
@@ -129,10 +131,12 @@ def _bar(share: float, width: int = 12) -> str:
     return "━" * filled + "─" * (width - filled)
 
 
-def _time_left(step: StepState, share: float) -> str:
-    if not 0.05 < share < 1 or step.elapsed_s < 2:
+def _time_left(step: StepState, record: StepRecord) -> str:
+    began, done = record.counted_from or (step.started, 0)
+    elapsed_s, share = time.time() - began, ((record.done or 0) - done) / record.total
+    if share < 0.05 or elapsed_s < 2 or record.done >= record.total:
         return ""
-    left_s = step.elapsed_s * (1 - share) / share
+    left_s = elapsed_s * (record.total - record.done) / (record.done - done)
     return f"{left_s:.0f} s left" if left_s < 90 else f"{left_s / 60:.0f} min left"
 
 

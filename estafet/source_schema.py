@@ -120,6 +120,12 @@ class SourceSchema(_Part):
 
 
 _WRITE_ONE = "write one with `estafet inspect SOURCE --schema FILE`."
+_SHAPES = {
+    "model_type": 'an object, such as {"type": "number"}',
+    "dict_type": 'an object, such as {"age": {"type": "number"}}',
+    "tuple_type": "a list, such as [1, 3]",
+}
+"""What pydantic calls by the names of Python."""
 _PARTS: dict[str, type[BaseModel]] = {"": SourceSchema, "columns": SourceColumn, "images": ImageBounds}
 
 
@@ -133,8 +139,8 @@ def _read(path: Path) -> object:
     except FileNotFoundError as error:
         near = sorted(other.name for other in path.parent.glob("*.json")) if path.parent.is_dir() else []
         closest = difflib.get_close_matches(path.name, near, n=1)
-        found = f"did you mean '{closest[0]}'? " if closest else ""
-        raise ConfigError(f"there is no schema file '{path}'.", hint=f"{found}Or {_WRITE_ONE}") from error
+        found = f"did you mean '{closest[0]}'? Or " if closest else ""
+        raise ConfigError(f"there is no schema file '{path}'.", hint=f"{found}{_WRITE_ONE}") from error
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{path.name}:{error.lineno}: this is not JSON: {error.msg}.", hint="check the commas and quotes there."
@@ -186,5 +192,7 @@ def _describe(problem: Mapping[str, Any]) -> tuple[str, str | None]:
         known = expected.replace("'", "").replace(" or ", ", ").split(", ")
         closest = difflib.get_close_matches(str(value), known, n=1)
         return f"{name} is {value!r}, but must be {expected}.", f"did you mean '{closest[0]}'?" if closest else None
+    if problem["type"] in _SHAPES:
+        return f"{name} is {json.dumps(value, default=str)}, but must be {_SHAPES[problem['type']]}.", None
     shown = "" if isinstance(value, (dict, list)) else f" (it is {json.dumps(value, default=str)})"
     return f"{name}: {problem['msg'].removeprefix('Value error, ')}{shown}.", None

@@ -59,6 +59,7 @@ class StepRecord:
         message: What it is doing, or the result in a few words.
         done: Units that are finished, or None.
         total: Units in all, or None.
+        counted_from: Seconds since the epoch when counting to this total began, and what was done by then.
         wall_s: Seconds that the body took.
         cpu_s: CPU seconds of the process and its children.
         peak_mb: Largest resident memory of the process, in 10⁶ bytes.
@@ -74,6 +75,7 @@ class StepRecord:
     message: str = ""
     done: float | None = None
     total: float | None = None
+    counted_from: tuple[float, float] | None = None
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_mb: float = 0.0
@@ -104,6 +106,8 @@ class Step:
         """Say what is being done, and how many of how many units are finished."""
         record = self.record
         changed = message != record.message
+        if total and (total != record.total or (done or 0) < (record.done or 0)):
+            record.counted_from = time.time(), done or 0
         record.message, record.done, record.total = message, done, total
         if changed or time.monotonic() - self._written > MIN_WRITE_INTERVAL_S:
             self._write()
@@ -131,7 +135,7 @@ class Step:
         if folder:
             _save(record_path(folder, self.name), json.dumps(asdict(self.record), default=str))
         elif self.record.message:
-            share = f" {self.record.done:g}/{self.record.total:g}" if self.record.total else ""
+            share = f" ({(self.record.done or 0) / self.record.total:.0%})" if self.record.total else ""
             print(f"{self.name}: {self.record.message}{share}", flush=True)
 
     def _measure(self) -> None:

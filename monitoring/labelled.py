@@ -1,6 +1,7 @@
 """The labelled requests as a data set to learn from, in the format of the data that the model was trained on.
 
     <state_dir>/labelled/<key>/<class>/<request>.png    images
+    <state_dir>/labelled/<key>/labels.csv               and their classes, where a file gives the old ones theirs
     <state_dir>/labelled/<key>/labelled.csv             tables (or .parquet)
     <state_dir>/labelled/<key>/.requests.parquet        which requests these are; ingest reads no hidden file
 
@@ -22,8 +23,10 @@ from estafet.files import replacing
 from estafet.release import IMAGE_INPUT, Contract
 from estafet.request_log import REQUEST_ID, TS, input_column
 from estafet.runfile.data import Data
+from monitoring.dates import form_of
 from monitoring.labels import LABELLED, key_of
-from monitoring.sources import source_format, source_schema
+from monitoring.listed import write_listing
+from monitoring.sources import encoding_of, source_format, source_schema, source_texts, write_csv
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,11 +44,13 @@ class LabelledSet:
         folder: Where it is; a source for ingest.
         key: Fingerprint of its requests and labels.
         num_examples: How many requests it holds.
+        listing: For images with `data.labels`, the CSV file that gives the old and the new ones their classes.
     """
 
     folder: Path
     key: str
     num_examples: int
+    listing: Path | None = None
 
 
 def pairs_in(folder: str | Path | None) -> set[tuple[str, str]]:
@@ -70,7 +75,7 @@ def write_labelled(
         root: The folder of labelled data sets.
         requests: Rows of the request log with the column `LABELLED`.
         contract: What the served model takes and gives.
-        data: The run file's `data` section.
+        data: The run file's `data` section, `labels` being an absolute path.
         sources: What the model was trained on, whose format and columns are taken over.
         earlier: The folder of an earlier set.
 
@@ -100,10 +105,11 @@ def write_labelled(
         if kind == "images":
             _write_images(unfinished, requests, old, earlier)
         else:
-            _write_table(unfinished / f"labelled.{kind}", index, contract, data, source_schema(sources, kind, data))
+            _write_table(unfinished / f"labelled.{kind}", index, contract, data, sources)
         _write_parquet(unfinished / INDEX_FILE, index)
         os.rename(unfinished, folder)
-    return LabelledSet(folder, key, index.num_rows)
+    listing = write_listing(folder, _listed(index), data, sources) if kind == "images" and data.labels else None
+    return LabelledSet(folder, key, index.num_rows, listing)
 
 
 def _check_labels(labels: Sequence[str], contract: Contract) -> None:
@@ -155,23 +161,35 @@ def _image_path(folder: Path, request: str, label: str) -> Path:
     return folder / label / f"request-{name}.png"
 
 
-def _write_table(path: Path, index: pa.Table, contract: Contract, data: Data, schema: pa.Schema | None) -> None:
-    import pyarrow as pa
-    from pyarrow import csv
+def _listed(index: pa.Table) -> list[tuple[str, str, str]]:
+    """Return each image's path in the folder, its class and its request."""
+    pairs = zip(index[LABELLED].to_pylist(), index[REQUEST_ID].to_pylist(), strict=True)
+    return [(_image_path(Path(), request, label).as_posix(), label, request) for label, request in pairs]
 
+
+def _write_table(path: Path, index: pa.Table, contract: Contract, data: Data, sources: Sequence[str]) -> None:
+    import pyarrow as pa
+
+    kind = path.suffix.removeprefix(".")
+    schema = source_schema(sources, kind, data)
     features = [part.name for part in (*contract.data_schema.numeric, *contract.data_schema.categorical)]
     label = data.label or "label"
-    names = schema.names if schema is not None else [*features, label, *([data.time] if data.time else [])]
+    others = [name for name in (data.time, data.split.group_by) if name]
+    names = schema.names if schema is not None else [*features, label, *others]
     columns = {}
     for name in names:
-        column = _column(index, name, label, data.time, features)
-        columns[name] = _as_in_source(column, schema.field(name).type if schema is not None else None)
-    table = pa.table(columns)
-    if path.suffix == ".parquet":
-        _write_parquet(path, table)
+        wanted = schema.field(name).type if schema is not None else None
+        if name == data.split.group_by:
+            column = _own_groups(index, wanted)
+        elif name == data.time and wanted is not None and pa.types.is_string(wanted):
+            column = _written_alike(index, source_texts(sources, kind, data, name))
+        else:
+            column = _column(index, name, label, data.time, features)
+        columns[name] = _as_in_source(column, wanted)
+    if kind == "parquet":
+        _write_parquet(path, pa.table(columns))
     else:
-        with replacing(path, "wb") as file:
-            csv.write_csv(table, file, csv.WriteOptions(delimiter=data.delimiter))
+        write_csv(path, pa.table(columns), encoding_of(sources, data), data)
 
 
 def _column(index: pa.Table, name: str, label: str, time: str | None, features: Sequence[str]) -> pa.ChunkedArray:
@@ -182,8 +200,33 @@ def _column(index: pa.Table, name: str, label: str, time: str | None, features: 
     if name in features and input_column(name) in index.column_names:
         return index[input_column(name)]
     if name == time:
-        return index[TS].cast(pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
+        return _times(index)
     return pa.chunked_array([pa.nulls(index.num_rows)])
+
+
+def _times(index: pa.Table) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    return index[TS].cast(pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
+
+
+def _written_alike(index: pa.Table, texts: Sequence[str | None]) -> pa.ChunkedArray:
+    import pyarrow.compute as pc
+
+    form = form_of(texts)
+    return _times(index) if form is None else pc.strftime(_times(index), form)
+
+
+def _own_groups(index: pa.Table, wanted: pa.DataType | None) -> pa.ChunkedArray:
+    """Make each request a group of its own, since the log does not know which one it is of."""
+    import pyarrow as pa
+
+    ids = index[REQUEST_ID]
+    if wanted is None or not (pa.types.is_integer(wanted) or pa.types.is_floating(wanted)):
+        return ids
+    largest = 2 ** min(wanted.bit_width - 1, 53)
+    numbers = [int(key_of([(request, "")]), 16) % largest for request in ids.to_pylist()]
+    return pa.chunked_array([pa.array(numbers, pa.int64()).cast(wanted, safe=False)])
 
 
 def _as_in_source(column: pa.ChunkedArray, wanted: pa.DataType | None) -> pa.ChunkedArray:

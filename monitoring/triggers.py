@@ -42,7 +42,10 @@ class Ended:
 
 
 def training_overrides(
-    overrides: Sequence[str], sources: Sequence[str], hyperparameters: Mapping[str, object] | None
+    overrides: Sequence[str],
+    sources: Sequence[str],
+    hyperparameters: Mapping[str, object] | None,
+    listing: str | Path | None = None,
 ) -> list[str]:
     """Return the overrides of a training run on more data.
 
@@ -50,8 +53,11 @@ def training_overrides(
         overrides: Those that the monitoring run was started with.
         sources: All sources, the old ones first.
         hyperparameters: The champion's, which are kept; None to tune again.
+        listing: The file that gives images their classes, where there is one.
     """
     added = [f"data.source={_as_yaml(list(sources))}"]
+    if listing is not None:
+        added.append(f"data.labels={_as_yaml(str(listing))}")
     if hyperparameters is not None:
         added += ["tune.enabled=false", f"model.hyperparameters={_as_yaml(dict(hyperparameters))}"]
     return [*overrides, *added]
@@ -106,4 +112,8 @@ def _as_yaml(value: object) -> str:
     """JSON would not do: YAML reads its 1e-05 as a word."""
     import yaml
 
-    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf")).strip()
+    return (
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+        .removesuffix("...\n")
+        .strip()
+    )

@@ -24,6 +24,8 @@ from pipelines.workspace import Workspace, run_that_made
 MAX_NAMED = 3
 ELSEWHERE = ("model", "task", "name")
 """Keys of a step's settings that stand outside its own section of the run file."""
+PINNED = "expected"
+"""Key of ingest's settings with the contents of `data.schema_file`."""
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,26 @@ def _reasons(step: str, called: Mapping[str, Any], arguments: TrainingArguments,
 def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> list[str]:
     """Name each key of the run file that changed, with both values."""
     section = SETTINGS[step][1]
-    before, after = flatten(old), flatten(new)
-    reasons = []
+    before, after = (flatten({**settings, PINNED: None}) for settings in (old, new))
+    reasons = _changed_schema(old.get(PINNED), new.get(PINNED))
     for key in dict.fromkeys([*before, *after]):
         values = before.get(key), after.get(key)
         if values[0] != values[1] and {} not in values:
             name = key if key.partition(".")[0] in ELSEWHERE else f"{section}.{key}"
             reasons.append(f"{name} {_show(values[0])} → {_show(values[1])}")
     return reasons
+
+
+def _changed_schema(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[str]:
+    """Name what changed in the pinned schema, as it stands in the file."""
+    if old == new or old is None or new is None:
+        return [] if old == new else [f"data.schema_file {'is new' if old is None else 'is unset'}"]
+    before, after = flatten(old), flatten(new)
+    changed = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
+    return [
+        "the schema of data.schema_file changed: "
+        + _name_some([f"{key} {_show(before.get(key))} → {_show(after.get(key))}" for key in changed])
+    ]
 
 
 def _show(value: object) -> str:

@@ -83,7 +83,8 @@ def _series(seen: Inspected) -> Section:
 
 def _columns(seen: Inspected) -> Section:
     schema = seen.manifest.data_schema
-    train = seen.parts if seen.manifest.folds else [part for part in seen.parts if part.name == "train"]
+    files = {shard.file for shard in seen.manifest.splits["train"].shards}
+    train = [part for part in seen.parts if files.intersection(shard.file for shard in part.split.shards)]
     sample = [named_values(record, seen.manifest, seen.times) for part in train for record in part.sample]
     rows, made = [], []
     for feature in (*schema.numeric, *schema.categorical):

@@ -49,7 +49,7 @@ def findings(seen: Inspected, num_rows: int) -> Findings:
             "shards": len(seen.checks),
             "size": in_bytes(num_bytes),
             "anomalies": sum(anomaly.count for anomaly in manifest.anomalies),
-            "filled in" if seen.is_series else "left out": manifest.num_bad_examples,
+            "filled in" if seen.is_series else "left out": _num_mended(manifest),
         },
         sections=(
             *_about_splits(seen),
@@ -118,10 +118,17 @@ def _anomalies(seen: Inspected) -> Section:
     manifest, folder = seen.manifest, seen.folder / QUARANTINE
     rows = rows_of(manifest.anomalies, "(image)" if manifest.image_shape else "(whole row)")
     what = "steps were filled in" if seen.is_series else "examples were left out"
-    text = f"{manifest.num_bad_examples:,} {what}." if rows else "None was found."
+    text = f"{_num_mended(manifest):,} {what}." if rows else "None was found."
     if folder.is_dir():
         text += f" What was left out is kept, with its reason, in {folder}."
     return Section("Anomalies", text, "warn" if rows else "good", rows=rows)
+
+
+def _num_mended(manifest: Manifest) -> int:
+    """Return how many steps of series were filled in, or how many examples were left out."""
+    if manifest.window:
+        return sum(anomaly.count for anomaly in manifest.anomalies if anomaly.kind == "gap")
+    return manifest.num_bad_examples
 
 
 def _sample(seen: Inspected, num_rows: int) -> Section:

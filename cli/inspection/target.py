@@ -146,7 +146,7 @@ def _newest(run_file: Path, profile: str | None, overrides: tuple[str, ...]) -> 
 
 def _punctuation(source: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Guess the delimiter and the decimal sign by the first lines of a file, or of the first of several."""
-    from cli.proposal.look import delimiter_of
+    from cli.proposal.delimiter import delimiter_of
     from components.ingest.sources.text import chunks
 
     path = _first_of(source)

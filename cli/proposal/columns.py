@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LABEL_NAMES = ("label", "target", "class", "y", "outcome", "diagnosis", "species", "category", "churn", "survived")
 ID_NAMES = ("id", "index", "uuid", "guid", "key", "row", "rownum", "unnamed: 0", "")
 TIME_NAMES = ("time", "date", "datetime", "timestamp", "ts", "ds", "day", "week", "month", "quarter", "year", "step")
 RESERVED = ("label", "prediction", "confidence", "request_id", "ts")
 """Names that a feature cannot have: reports and the request log use them."""
 MIN_ROWS_TO_TELL = 20
 MAX_CLASSES_OF_NUMBERS = 20
+SHARE_OF_GROUPS = (0.05, 0.6)
+"""So many different values, as a share of the rows, has a column that names what several rows belong to."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,22 @@ class Column:
 
         if self.kind not in ("number", "word") or self.num_distinct < len(self.values):
             return False
-        named = self.name.lower() in ID_NAMES or self.name.lower().endswith(("_id", " id")) or self.name.endswith("Id")
+        named = self._is_named_as_identifier
         if named or len(self.values) <= MIN_ROWS_TO_TELL:
             return named
         return self.kind == "word" or bool(np.all(np.diff(self.numbers) == 1))
+
+    @property
+    def may_tell_groups(self) -> bool:
+        """Whether its values look like the numbers or names of things, each of which has a few rows."""
+        if self.kind != "word" and not (self.is_whole and self._is_named_as_identifier):
+            return False
+        return SHARE_OF_GROUPS[0] < self.num_distinct / len(self.values) < SHARE_OF_GROUPS[1]
+
+    @property
+    def _is_named_as_identifier(self) -> bool:
+        name = self.name.lower()
+        return name in ID_NAMES or name.endswith(("_id", " id")) or self.name.endswith("Id")
 
     @property
     def orders_rows(self) -> bool:

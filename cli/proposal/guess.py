@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from cli.proposal.columns import RESERVED, Column
+from cli.proposal.columns import LABEL_NAMES, RESERVED, Column
 from cli.proposal.images import MAX_SIDE_PX
 from cli.proposal.season import find_season, step_name
 from cli.proposal.seen import ImagesLook, TableLook
-from cli.proposal.steps import Steps, steps_of
+from cli.proposal.series import Series, find_series
+from cli.proposal.steps import steps_of
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.tasks import Task
 
-LABEL_NAMES = ("label", "target", "class", "y", "outcome", "diagnosis", "species", "category", "churn", "survived")
 MIN_SERIES_STEPS = 20
 MAX_LOOKBACK = 400
 
@@ -24,8 +25,10 @@ class Guess:
     Attributes:
         task: What the model is asked to do, and why.
         num_examples: Number of rows or images.
-        data: Keys of the `data` section, each with its value and, where there is something to say, a comment.
+        data: Keys of the `data` section, each with its value and, where there is something to say, a comment; files as
+            they are seen from here.
         notes: What the user should know that is not in the run file.
+        source: Where the data are, if not where the user said.
     """
 
     task: Task
@@ -33,6 +36,7 @@ class Guess:
     num_examples: int
     data: dict[str, tuple[object, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    source: Path | None = None
 
 
 def guess(look: TableLook | ImagesLook, *, task: Task | None = None, label: str | None = None) -> Guess:
@@ -60,7 +64,14 @@ def _images(look: ImagesLook, task: Task | None) -> Guess:
     rarest = min(look.classes, key=lambda name: look.classes[name])
     why = f"{look.num_images:,} images of {len(look.classes)} classes"
     made = Guess(Task.IMAGE_CLASSIFICATION, why, look.num_images)
-    made.data["format"] = (look.format, "one folder for each class" if look.format == "images" else "")
+    if look.labels:
+        made.source = look.source
+        made.data["labels"] = (look.labels, "which image is of which class")
+        made.data["label"] = (look.label, "its column with the classes")
+        if look.delimiter != "," and look.labels.suffix != ".tsv":
+            made.data["delimiter"] = (look.delimiter, "")
+    folders = look.format == "images" and not look.labels
+    made.data["format"] = (look.format, "one folder for each class" if folders else "")
     shrink = max(1.0, max(look.height, look.width) / MAX_SIDE_PX)
     size = [max(1, round(look.height / shrink)), max(1, round(look.width / shrink))]
     seen = f"the images have {'' if look.same_size else 'various sizes, around '}{look.height}×{look.width} pixels"
@@ -76,12 +87,9 @@ def _table(look: TableLook, task: Task | None, label: str | None) -> Guess:
     columns = {name: Column(name, look.rows.column(name)) for name in look.rows.column_names}
     if task is Task.IMAGE_CLASSIFICATION and look.format != "npz":
         raise ConfigError("this is a table, and image_classification needs images.", hint="leave --task out.")
-    time = next((column for column in columns.values() if column.orders_rows and column.name != label), None)
-    chosen, why_label = _choose_label(columns, label, time)
-    if task is None:
-        task, why = _choose_task(chosen, time)
-    else:
-        why = "as you said"
+    series = find_series(columns, label)
+    chosen, why_label = _choose_label(columns, label, series)
+    task, why = _choose_task(chosen, series) if task is None else (task, "as you said")
     made = Guess(task, why, look.num_rows)
     made.data["format"] = (look.format, "")
     if look.delimiter != ",":
@@ -89,29 +97,49 @@ def _table(look: TableLook, task: Task | None, label: str | None) -> Guess:
     if look.decimal != ".":
         made.data["decimal"] = (look.decimal, "")
     if task is Task.FORECASTING:
-        chosen, why_label = _series_of(columns, label, time, chosen, why_label)
-        made.data["label"] = (chosen.name, f"the series to forecast: {why_label}")
-        made.data["time"] = (time.name, f"one row each {step_name(time)}")
-    else:
-        _check_label(chosen, task, columns)
-        made.data["label"] = (chosen.name, f"{_describe_label(chosen, task)}: {why_label}")
-    _leave_out(made, columns, chosen, time)
-    steps = steps_of(time) if task is Task.FORECASTING else Steps(len(look.rows))
-    if steps.frequency:
-        made.data["frequency"] = (steps.frequency, "the rows are not evenly spaced")
-        made.data["gaps"] = ("resample", "the rows of one step are averaged")
-    elif steps.num_gaps:
-        made.data["gaps"] = ("fill", f"{steps.num_gaps:,} steps are missing, and get the values of the one before")
+        _forecasting(made, look, columns, series, _series_to_forecast(columns, label, series, chosen, why_label))
+        return made
+    _check_label(chosen, task, columns)
+    made.data["label"] = (chosen.name, f"{_describe_label(chosen, task)}: {why_label}")
+    _leave_out(made, columns, {chosen.name})
     _tolerate_missing_labels(made, chosen)
-    made.data["split"] = _split(look.num_rows, by_time=task is Task.FORECASTING)
-    if task is Task.FORECASTING:
-        made.data["window"] = _window(look.num_rows * steps.num_steps // len(look.rows), chosen, time)
-    elif look.num_rows < 50:
+    made.data["split"] = _split(look.num_rows)
+    for name in (name for name, column in columns.items() if column is not chosen and column.may_tell_groups):
+        made.notes.append(
+            f"'{name}' has {columns[name].num_distinct:,} different values: if the rows of one belong together, such "
+            f"as a patient's, set data.split.group_by: {name}."
+        )
+    if look.num_rows < 50:
         made.notes.append(f"{look.num_rows} rows are very few: a split may come out empty.")
     return made
 
 
-def _choose_label(columns: dict[str, Column], label: str | None, time: Column | None) -> tuple[Column, str]:
+def _forecasting(
+    made: Guess, look: TableLook, columns: dict[str, Column], series: Series, chosen: tuple[Column, str]
+) -> None:
+    label, why = chosen
+    made.data["label"] = (label.name, f"the series to forecast: {why}")
+    made.data["time"] = (series.time.name, f"one row each {step_name(series.of(series.time))}")
+    if series.keys:
+        made.data["series_by"] = (list(series.keys), f"{len(series.rows):,} series")
+    _leave_out(made, columns, {label.name, series.time.name, *series.keys})
+    found = [steps_of(series.of(series.time, i)) for i in range(len(series.rows))]
+    frequency = next((steps.frequency for steps in found if steps.frequency), "")
+    num_gaps = sum(steps.num_gaps for steps in found)
+    if frequency:
+        made.data["frequency"] = (frequency, "the rows are not evenly spaced")
+        made.data["gaps"] = ("resample", "the rows of one step are averaged")
+    elif num_gaps:
+        made.data["gaps"] = ("fill", f"{num_gaps:,} steps are missing, and get the values of the one before")
+    _tolerate_missing_labels(made, label)
+    made.data["split"] = _split(look.num_rows, by_time=True)
+    num_steps = min(steps.num_steps for steps in found)
+    if not series.keys:  # the rest of the file goes on with it
+        num_steps = look.num_rows * num_steps // len(look.rows)
+    made.data["window"] = _window(num_steps, series.of(label), series.of(series.time))
+
+
+def _choose_label(columns: dict[str, Column], label: str | None, series: Series | None) -> tuple[Column, str]:
     if label is not None:
         if label not in columns:
             import difflib
@@ -120,7 +148,9 @@ def _choose_label(columns: dict[str, Column], label: str | None, time: Column | 
             hint = f"did you mean '{near[0]}'?" if near else f"there is {', '.join(list(columns)[:20])}."
             raise ConfigError(f"the data have no column '{label}'.", hint=hint)
         return columns[label], "as you said"
-    possible = [c for c in columns.values() if c.kind in ("number", "word") and c is not time and not c.is_identifier]
+    apart = {series.time.name, *series.keys} if series else set()
+    possible = [c for c in columns.values() if c.kind in ("number", "word") and not c.is_identifier]
+    possible = [c for c in possible if c.name not in apart]
     if not possible:
         raise DataError("no column could be a label.", hint="name one with --label COLUMN.")
     for name in LABEL_NAMES:
@@ -130,24 +160,29 @@ def _choose_label(columns: dict[str, Column], label: str | None, time: Column | 
     return possible[-1], "the last column that could be one"
 
 
-def _choose_task(label: Column, time: Column | None) -> tuple[Task, str]:
+def _choose_task(label: Column, series: Series | None) -> tuple[Task, str]:
     if label.looks_like_classes:
         kind = "words" if label.kind == "word" else "few different values"
         return Task.TABULAR_CLASSIFICATION, f"'{label.name}' holds {kind}"
-    if time is not None:
-        return Task.FORECASTING, f"'{time.name}' orders the rows, and '{label.name}' holds numbers"
+    if series is not None:
+        of = f" of each {' and '.join(map(repr, series.keys))}" if series.keys else ""
+        return Task.FORECASTING, f"'{series.time.name}' orders the rows{of}, and '{label.name}' holds numbers"
     return Task.TABULAR_REGRESSION, f"'{label.name}' holds {label.num_distinct:,} different numbers"
 
 
-def _series_of(columns, label, time, chosen: Column, why: str) -> tuple[Column, str]:
-    """Return the series to forecast: what was named, or else the first column of numbers."""
-    if time is None:
+def _series_to_forecast(
+    columns: dict[str, Column], label: str | None, series: Series | None, chosen: Column, why: str
+) -> tuple[Column, str]:
+    """Return what was named, or else the first column of numbers."""
+    if series is None:
         raise DataError(
             "no column holds times that only grow, which forecasting needs.",
-            hint="sort the rows by time, and write times like 2026-11-20 or 2026-11-20T08:00.",
+            hint="sort the rows by time, and write times like 2026-11-20 or 2026-11-20T08:00; of several series in one "
+            "table, each needs one row for a time, and a column of words that tells it apart.",
         )
     if label is None and why != "by its name":
-        first = next((c for c in columns.values() if c.kind == "number" and c is not time), None)
+        apart = {series.time.name, *series.keys}
+        first = next((c for c in columns.values() if c.kind == "number" and c.name not in apart), None)
         if first is None:
             raise DataError("no column of numbers is there to forecast.", hint="name one with --label COLUMN.")
         return first, "the first column of numbers"
@@ -182,11 +217,11 @@ def _describe_label(label: Column, task: Task) -> str:
     return ", ".join(values) if len(values) <= 5 else f"{len(values)} classes"
 
 
-def _leave_out(made: Guess, columns: dict[str, Column], label: Column, time: Column | None) -> None:
+def _leave_out(made: Guess, columns: dict[str, Column], used: set[str]) -> None:
     """Put columns into `data.ignore` that say nothing of the label, or that `ingest` would refuse."""
     reasons: dict[str, str] = {}
     for column in columns.values():
-        if column is label or (made.task is Task.FORECASTING and column is time):
+        if column.name in used:
             continue
         if column.kind in ("empty", "other", "time"):
             what = {"empty": "it is empty", "other": "it holds no numbers or words", "time": "it holds times"}
@@ -199,7 +234,7 @@ def _leave_out(made: Guess, columns: dict[str, Column], label: Column, time: Col
             reasons[column.name] = "the channels of a series are numbers"
     if len(columns) - len(reasons) < 2 and made.task is not Task.FORECASTING:
         raise DataError(
-            f"beside the label '{label.name}' no column is left to learn from.",
+            f"beside the label '{made.data['label'][0]}' no column is left to learn from.",
             hint=f"left out: {', '.join(f'{name} ({reason})' for name, reason in reasons.items())}.",
         )
     if reasons:

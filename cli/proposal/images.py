@@ -35,19 +35,37 @@ def look_at_folder(folder: Path) -> ImagesLook:
     if len(by_class) < 2:
         raise DataError(
             f"'{folder}' holds images of {len(by_class)} class(es); a classifier needs at least 2.",
-            hint="put the images into one folder for each class, or give the folder above.",
+            hint="put the images into one folder for each class, or give the folder above; or write a CSV file with "
+            "the columns image and label beside them.",
         )
     files = [file for each in by_class.values() for file in each]
+    return of_files(folder, files, {name: len(files) for name, files in by_class.items()})
+
+
+def of_files(folder: Path, files: list[Path], classes: dict[str, int], **more: object) -> ImagesLook:
+    """Look at some of the images.
+
+    Args:
+        folder: Where they are.
+        files: The images.
+        classes: Number of images of each class.
+        more: What else is known.
+
+    Raises:
+        DataError: None of them can be read.
+    """
     sizes, grey = _sample(files[:: max(1, len(files) // SAMPLED)])
     if not sizes:
         raise DataError(f"none of the images in '{folder}' can be read.", hint="are they PNG or JPEG files?")
     return ImagesLook(
         "images",
-        {name: len(files) for name, files in by_class.items()},
+        classes,
         round(statistics.median(height for height, _ in sizes)),
         round(statistics.median(width for _, width in sizes)),
         1 if grey else 3,
         same_size=len(set(sizes)) == 1,
+        source=folder,
+        **more,
     )
 
 

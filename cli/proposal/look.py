@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.proposal import images
+from cli.proposal import images, listed
+from cli.proposal.delimiter import sniff
 from cli.proposal.seen import LOOK_ROWS, ImagesLook, TableLook
 from estafet.errors import DataError
 
@@ -20,16 +21,22 @@ ENDINGS = {
     "npz": (".npz",),
     "images": (".png", ".jpg", ".jpeg"),
 }
-DELIMITERS = ",;\t|"
 LOOK_BYTES = 16_000_000
 
 
-def look(path: Path) -> TableLook | ImagesLook:
+def look(path: Path, label: str | None = None) -> TableLook | ImagesLook:
     """Look at a file, a folder of files of one kind, or a folder of images.
 
+    Args:
+        path: The file or folder.
+        label: The column to predict, where the user has named it.
+
     Raises:
+        ConfigError: Images are listed in a file that has no such column.
         DataError: There is nothing there, or nothing that a pipeline can read.
     """
+    if path.is_dir() and (found := listed.look_at_listed(path, label)):
+        return found
     files, data_format = _find(path)
     if data_format == "images":
         return images.look_at_folder(path)
@@ -42,6 +49,12 @@ def look(path: Path) -> TableLook | ImagesLook:
     }
     try:
         first = looks[data_format](files[0])
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"'{files[0]}' cannot be read as {error.encoding.upper()}: {error.reason} at byte {error.start:,}.",
+            hint=f"convert it: iconv -f latin1 -t utf-8 '{files[0]}' > utf8-{files[0].name}; or write a run file with "
+            "data.encoding, which reads it as it is.",
+        ) from error
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:  # Arrow's own errors are ValueErrors
         message = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
@@ -76,12 +89,12 @@ def _csv(path: Path) -> TableLook:
 
     from components.ingest.sources.numbers import number_with_comma
 
-    delimiter = sniff_delimiter(path)
+    encoding, delimiter = sniff(path)
     options = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
 
     def first_rows(decimal: str) -> pa.Table:
         convert = csv.ConvertOptions(strings_can_be_null=True, decimal_point=decimal)
-        with csv.open_csv(path, csv.ReadOptions(block_size=LOOK_BYTES), options, convert) as reader:
+        with csv.open_csv(path, csv.ReadOptions(block_size=LOOK_BYTES, encoding=encoding), options, convert) as reader:
             batch = next(iter(reader), None)  # none where there is a header only
             return reader.schema.empty_table() if batch is None else pa.Table.from_batches([batch])
 
@@ -91,27 +104,6 @@ def _csv(path: Path) -> TableLook:
     table = table.rename_columns([name.strip() for name in table.column_names])
     share = min(1.0, LOOK_BYTES / path.stat().st_size)
     return TableLook("csv", table, round(len(table) / share), delimiter=delimiter, decimal=decimal)
-
-
-def sniff_delimiter(path: Path) -> str:
-    """Return the delimiter of a file by its first lines."""
-    import gzip
-
-    open_text = gzip.open if path.suffix == ".gz" else open
-    with open_text(path, "rt", encoding="utf-8") as file:
-        return delimiter_of(file.read(65_536))
-
-
-def delimiter_of(text: str) -> str:
-    """Return the character that divides the first lines into the most fields, the same number in each."""
-    import csv
-
-    lines = text.splitlines()[:50]
-    num_fields = {}
-    for delimiter in DELIMITERS:
-        counts = [len(fields) for fields in csv.reader(lines[:-1] or lines, delimiter=delimiter) if fields]
-        num_fields[delimiter] = min(counts) if counts and counts.count(counts[0]) > 0.9 * len(counts) else 1
-    return max(DELIMITERS, key=lambda delimiter: num_fields[delimiter])
 
 
 def _parquet(path: Path) -> TableLook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class ImagesLook:
         width: Median width in pixels.
         channels: 1 for grey, 3 for colour.
         same_size: Whether all of those looked at have one size.
+        source: The folder that they are in, where it is one.
+        labels: The CSV file that gives them their classes, where there is one.
+        label: Its column with the classes.
+        delimiter: Character between two of its fields.
     """
 
     format: str
@@ -51,6 +56,10 @@ class ImagesLook:
     width: int
     channels: int
     same_size: bool = True
+    source: Path | None = None
+    labels: Path | None = None
+    label: str | None = None
+    delimiter: str = ","
 
     @property
     def num_images(self) -> int:

@@ -10,6 +10,7 @@ from components.evaluate import plots
 from components.evaluate.metrics import Outcome
 from estafet.evaluation import ChampionComparison, Evaluation, GateResult
 from estafet.records.manifest import Manifest
+from estafet.records.windows import starts_of
 from estafet.reports import Page
 from estafet.runfile.tasks import Task
 
@@ -41,12 +42,25 @@ def draw(outcome: Outcome, manifest: Manifest, folder: str | Path, *, baseline: 
             (errors, "What is left: a trend can still be learned."),
         ]
     name = manifest.data_schema.numeric[0].name
-    lines = plots.forecast_against_actual(outcome, name, folder / "forecast.png", baseline=baseline)
-    pictures = [(lines, "The forecast one step ahead, beside what came.")]
+    shown, which = _first_series(outcome, manifest)
+    lines = plots.forecast_against_actual(shown, name, folder / "forecast.png", baseline=baseline)
+    pictures = [(lines, f"The forecast one step ahead, beside what came{which}.")]
     if manifest.window.horizon > 1:
         errors = plots.error_by_step(outcome, folder / "error_by_step.png", baseline=baseline)
         pictures.append((errors, "How the error grows with the distance."))
     return pictures
+
+
+def _first_series(outcome: Outcome, manifest: Manifest) -> tuple[Outcome, str]:
+    """Return the windows of the first series that has some, and which one that is, where there are several."""
+    segments = manifest.splits["test"].segments
+    if len(segments) < 2:
+        return outcome, ""
+    ends = np.cumsum([len(starts_of(segment, manifest.window)) for segment in segments])
+    first = int(np.argmax(ends > 0))
+    chosen = slice(0, ends[first])
+    part = Outcome(outcome.task, outcome.labels[chosen], outcome.predictions[chosen], outcome.naive[chosen])
+    return part, f"; '{' / '.join(segments[first].key)}' is one of {len(segments):,} series"
 
 
 def build(evaluation: Evaluation, pictures: list[tuple[Path, str]], headline: str) -> Page:

@@ -24,7 +24,7 @@ def check_column(columns: list[str], name: str, key: str) -> None:
 
 
 def as_numpy(column: pa.ChunkedArray | pa.Array, missing: float = 0) -> np.ndarray:
-    """Return a column of int64 or float64 as an array (N,); Arrow's own `to_numpy` would import pandas first.
+    """Return a column of whole numbers or floats as an array (N,); Arrow's own `to_numpy` would import pandas first.
 
     Args:
         column: The numbers.
@@ -35,7 +35,7 @@ def as_numpy(column: pa.ChunkedArray | pa.Array, missing: float = 0) -> np.ndarr
     if not column.null_count:
         return np.from_dlpack(column)
     is_known_N = np.from_dlpack(pc.cast(column.is_valid(), pa.uint8())).astype(bool)
-    values_N = np.frombuffer(column.buffers()[1], str(column.type))[column.offset :][: len(column)]
+    values_N = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())[column.offset :][: len(column)]
     return np.where(is_known_N, values_N, np.array(missing, values_N.dtype))
 
 

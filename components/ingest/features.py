@@ -39,8 +39,16 @@ def feature_names(columns: list[str], settings: Data) -> list[str]:
                 hint="take it out of data.features.",
             )
         names = list(settings.features)
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ConfigError(f"data.features names '{twice}' twice.", hint="take one of the two out.")
     else:
         names = [name for name in columns if name not in apart and name not in settings.ignore]
+    if "" in names:
+        raise ConfigError(
+            f"column {columns.index('') + 1} of the data has no name, and a feature needs one.",
+            hint='name it, or put it in data.ignore: [""]; if it numbers the rows, pandas leaves it out with '
+            "to_csv(index=False).",
+        )
     taken = [name for name in names if name in RESERVED]
     if taken:
         raise ConfigError(
@@ -70,9 +78,10 @@ def divide(schema: pa.Schema, names: Sequence[str]) -> tuple[list[str], list[str
         elif is_text(kind):
             categorical.append(name)
         else:
+            or_time = ", or name it as data.time" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else ""
             raise DataError(
                 f"column '{name}' holds {kind}, which is neither a number nor a word.",
-                hint=f"put it in data.ignore: [{name}], turn it into numbers, or name it as data.time.",
+                hint=f"put it in data.ignore: [{name}], turn it into numbers{or_time}.",
             )
     return numeric, categorical
 

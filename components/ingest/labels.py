@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the different classes sorted: as numbers where all of them are, as text otherwise."""
+    """Return the different classes sorted: as numbers where all of them are, as text otherwise (NaN has no place)."""
     different = set(names)
     try:
-        return tuple(sorted(different, key=lambda name: (float(name), name)))
+        values = {name: float(name) for name in different}
     except ValueError:
         return tuple(sorted(different))
+    if any(map(math.isnan, values.values())):
+        return tuple(sorted(different))
+    return tuple(sorted(different, key=lambda name: (values[name], name)))
 
 
 def indices(names_N: Iterable[str], classes: tuple[str, ...]) -> np.ndarray:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+MAX_THREADS = 8
+"""For items of megabytes, of which each thread holds one or two: memory must not grow with the number of cores."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

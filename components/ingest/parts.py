@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from estafet.errors import DataError
 from estafet.records.manifest import Split
+from estafet.records.selection import joined
 from estafet.runfile.data import Data
 from estafet.runfile.data import Split as Shares
 
@@ -28,16 +27,6 @@ def splits_and_folds(parts: Mapping[str, Split]) -> tuple[dict[str, Split], tupl
     return {"train": joined(folds[1:]), "validation": folds[0], "test": parts["test"]}, folds
 
 
-def joined(parts: tuple[Split, ...]) -> Split:
-    """Return several parts as one."""
-    counts = [part.class_counts for part in parts]
-    return Split(
-        shards=tuple(shard for part in parts for shard in part.shards),
-        num_examples=sum(part.num_examples for part in parts),
-        class_counts=None if None in counts else tuple(np.sum(counts, axis=0).tolist()),
-    )
-
-
 def training_parts(names: tuple[str, ...]) -> tuple[int, ...]:
     """Return the numbers of the parts whose examples the schema's statistics are made of."""
     if "train" in names:
@@ -45,25 +34,33 @@ def training_parts(names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(names) if name not in ("fold-0", "test"))
 
 
-def check_parts(parts: Mapping[str, Split], data: Data, classes: tuple[str, ...] | None) -> None:
+def check_parts(parts: Mapping[str, Split], data: Data, classes: tuple[str, ...] | None, num_duplicates: int) -> None:
     """Refuse a data set of which a part is empty, or whose training split holds one class.
 
     Args:
         parts: By their names, those of `splitting.part_names`.
         data: The run file's `data` section.
         classes: For classification the classes, in the order of `class_counts`.
+        num_duplicates: How many examples repeat another one.
 
     Raises:
         DataError: It is so.
     """
     num_examples = sum(part.num_examples for part in parts.values())
+    bound, another_seed = "", ", or try another data.split.seed"
+    if data.split.group_by is not None:
+        bound = f", kept together by '{data.split.group_by}',"
+    elif data.split.by == "time":
+        bound, another_seed = ", those of one time kept together,", ""
+    elif num_duplicates:
+        bound = f", of which {num_duplicates:,} repeat another one,"
     for name, part in parts.items():
         if part.num_examples == 0 and _share(name, data.split) > 0:
             key = "k_folds a smaller number" if name.startswith("fold-") else f"{name} a larger share"
             raise DataError(
-                f"the {name} split is empty: {num_examples:,} examples are too few for a share of "
+                f"the {name} split is empty: {num_examples:,} examples{bound} are too few for a share of "
                 f"{_share(name, data.split):g}.",
-                hint=f"bring more data, give data.split.{key}, or try another data.split.seed.",
+                hint=f"bring more data, or give data.split.{key}{another_seed}.",
             )
     if classes is not None:
         _check_classes(splits_and_folds(parts)[0]["train"], data, classes)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from estafet.schema import CategoricalFeature, NumericFeature
 
 MAX_CATEGORIES = 10_000
-MAX_COUNTED_WORDS = 1_000_000
+MAX_COUNTED_WORDS = 250_000
 ROWS_AT_ONCE = 8192
 NUM_ROWS_LOOKED_AT = 64
 
@@ -110,7 +110,7 @@ def _are_whole(values_KN: np.ndarray) -> np.ndarray:
 class WordStatistics:
     """How often each word of a column occurs.
 
-    Memory is bounded: of a column with more than a million different words, those seen only once so far are forgotten
+    Memory is bounded: of a column with more than `MAX_COUNTED_WORDS` different words, the rarest so far are forgotten
     whenever there are so many, as in lossy counting; the frequent ones keep their places.
 
     Source:
@@ -128,15 +128,14 @@ class WordStatistics:
             self._counts[entry["values"] or ""] += entry["counts"]
         self._num_rows += len(words)
         self._num_missing += self._counts.pop("", 0)
-        while len(self._counts) > MAX_COUNTED_WORDS:
-            least = min(self._counts.values())
-            self._counts = Counter({word: count for word, count in self._counts.items() if count > least})
+        self._forget()
 
     def merge(self, other: WordStatistics) -> None:
         """Take in what another one has gathered."""
         self._counts.update(other._counts)
         self._num_rows += other._num_rows
         self._num_missing += other._num_missing
+        self._forget()
 
     def feature(self, name: str) -> CategoricalFeature:
         """Describe the column."""
@@ -146,3 +145,8 @@ class WordStatistics:
             categories=tuple(words[:MAX_CATEGORIES]),
             missing_share=self._num_missing / max(1, self._num_rows),
         )
+
+    def _forget(self) -> None:
+        while len(self._counts) > MAX_COUNTED_WORDS:
+            least = min(self._counts.values())
+            self._counts = Counter({word: count for word, count in self._counts.items() if count > least})

@@ -16,6 +16,7 @@ from components.ingest.series.writing import write_series
 from components.ingest.sources import open_table
 from components.ingest.sources.find import find
 from components.ingest.written import Written
+from estafet.errors import ConfigError
 from estafet.files import replacing_folder
 from estafet.records.manifest import Anomaly, BadExample, Manifest, WindowSpec
 from estafet.runfile.steps import IngestSettings
@@ -77,12 +78,13 @@ def summary(manifest: Manifest) -> str:
     counts = " · ".join(f"{num:,} {split}" for split, num in own.items() if num)
     if manifest.task == Task.FORECASTING:
         num, what = sum(anomaly.count for anomaly in manifest.anomalies if anomaly.kind == "gap"), "filled in"
-    else:
+    if manifest.task != Task.FORECASTING or not num:
         num, what = manifest.num_bad_examples, "left out"
     return f"{counts} · {num:,} {what}" if num else counts
 
 
 def _write(settings: Settings, folder: Path, anomalies: Anomalies, progress: Progress, num_threads: int) -> Written:
+    _check_pinned(settings)
     has_labels = settings.labels is not None
     files, data_format = find(settings.source, settings.format, settings.task, has_labels=has_labels)
     if settings.task == Task.IMAGE_CLASSIFICATION:
@@ -95,6 +97,19 @@ def _write(settings: Settings, folder: Path, anomalies: Anomalies, progress: Pro
             table = changed.table
             anomalies.clear()
             progress(f"reading again: {changed.message}")
+
+
+def _check_pinned(settings: Settings) -> None:
+    """Refuse a pinned schema that speaks of other things than the data, and so would check nothing."""
+    pinned, is_images = settings.expected, settings.task == Task.IMAGE_CLASSIFICATION
+    if pinned is None or (pinned.images if is_images else pinned.columns):
+        return
+    if pinned.columns or pinned.images:
+        wanted, held = ("images", "columns") if is_images else ("columns", "images")
+        raise ConfigError(
+            f"the schema of data.schema_file says what {held} must be like, and the data have {wanted}.",
+            hint="write one with `estafet inspect SOURCE --schema FILE`, or remove data.schema_file.",
+        )
 
 
 def _write_table(

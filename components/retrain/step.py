@@ -128,7 +128,10 @@ def _labelled_set(
         return f"no request in the log has a label in {path}"
     root = Path(state_dir).resolve() / "labelled"
     earlier = state.learned_folder(settings.name)
-    return write_labelled(root, requests, served.contract, loaded.run.data, loaded.sources, earlier)
+    data = loaded.run.data
+    if data.labels:
+        data = data.model_copy(update={"labels": loaded.absolute(data.labels)})
+    return write_labelled(root, requests, served.contract, data, loaded.sources, earlier)
 
 
 def _in_one_row(line: str) -> str:
@@ -151,7 +154,7 @@ def _train(
     progress(f"training with {found.num_examples:,} labelled requests")
     sources = (*loaded.sources, folder)
     hyperparameters = None if settings.retrain.tune else served.release.hyperparameters
-    overrides = triggers.training_overrides(loaded.overrides, sources, hyperparameters)
+    overrides = triggers.training_overrides(loaded.overrides, sources, hyperparameters, found.listing)
     ended = triggers.run_training(
         loaded.path, loaded.profile, overrides, lambda line: progress(f"training: {_in_one_row(line)}")
     )

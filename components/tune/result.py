@@ -17,6 +17,7 @@ HISTORY_FILE = "history.png"
 PAGE_FILE = "report.html"
 LOGARITHMIC_FROM_RATIO = 5
 MAX_NAMED_VALUES = 5
+MAX_TICKS = 4
 BEST_COLOUR, COMPLETE_COLOUR, PRUNED_COLOUR = "#e4572e", "#4c78a8", "#c3c8cf"
 
 
@@ -163,6 +164,8 @@ def _values(panel, study: Study, name: str) -> None:
     if all(isinstance(value, int) for value in named) and 0 < len(named) <= MAX_NAMED_VALUES:
         panel.set_xticks(named, [str(value) for value in named])
         panel.minorticks_off()
+    elif numeric and panel.get_xscale() == "linear":
+        panel.locator_params(axis="x", nbins=MAX_TICKS)
     _logarithmic_if_wide(panel, "y", [trial.value for trial in shown])
     _tidy(panel, name.replace("_", " "))
 

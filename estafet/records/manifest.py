@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from estafet.errors import DataError
 from estafet.files import read_json, write_json
@@ -168,7 +168,7 @@ class Manifest(_Part):
         """Read the manifest of a data set.
 
         Raises:
-            DataError: There is none, or a newer Estafet wrote it.
+            DataError: There is none, or it is damaged, or another Estafet wrote it.
         """
         path = Path(folder) / MANIFEST_FILE
         if not path.is_file():
@@ -176,10 +176,30 @@ class Manifest(_Part):
                 f"'{folder}' is no finished data set: it has no {MANIFEST_FILE}.",
                 hint="run `estafet run` again; ingest writes it last.",
             )
-        values = read_json(path)
+        values = _read(path)
         if values.get("format") != FORMAT:
             raise DataError(
                 f"'{path}' has format {values.get('format')}, and this Estafet reads format {FORMAT}.",
                 hint="use the Estafet that wrote it, or ingest again.",
             )
-        return cls.model_validate(values)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise _damaged(path, error) from error
+
+
+def _read(path: Path) -> dict:
+    try:
+        values = read_json(path)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if not isinstance(values, dict):
+        raise _damaged(path, ValueError("it holds no object"))
+    return values
+
+
+def _damaged(path: Path, error: ValueError) -> DataError:
+    return DataError(
+        f"'{path}' is no manifest: {str(error).splitlines()[0]}.",
+        hint="delete the data set's folder and ingest again.",
+    )

@@ -70,7 +70,17 @@ def split_of(manifest: Manifest, split: str, fold: int | None = None) -> Split:
         )
     if split == "validation":
         return manifest.folds[fold]
-    return _joined([part for i, part in enumerate(manifest.folds) if i != fold])
+    return joined([part for i, part in enumerate(manifest.folds) if i != fold])
+
+
+def joined(parts: Sequence[Split]) -> Split:
+    """Return several parts of a data set as one."""
+    counts = [part.class_counts for part in parts]
+    return Split(
+        shards=tuple(shard for part in parts for shard in part.shards),
+        num_examples=sum(part.num_examples for part in parts),
+        class_counts=None if None in counts else tuple(map(sum, zip(*counts, strict=True))),
+    )
 
 
 def select(folder: Path, found: Split, num_examples: int | None = None) -> Selection:
@@ -112,12 +122,3 @@ def check_size(path: Path, num_bytes: int) -> None:
     if found != num_bytes:
         what = "is missing" if found is None else f"has {found:,} bytes in place of {num_bytes:,}"
         raise DataError(f"the shard '{path}' {what}.", hint="delete the data set's folder and ingest again.")
-
-
-def _joined(parts: Sequence[Split]) -> Split:
-    counts = [part.class_counts for part in parts]
-    return Split(
-        shards=tuple(shard for part in parts for shard in part.shards),
-        num_examples=sum(part.num_examples for part in parts),
-        class_counts=None if None in counts else tuple(map(sum, zip(*counts, strict=True))),
-    )

@@ -49,6 +49,10 @@ def read_frames(path: str | Path, compression: str = "none") -> Iterator[tuple[i
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         what = f"cannot be unpacked behind byte {offset:,} of its unpacked contents: {error}"
         raise DataError(f"the shard '{path}' {what}.", hint=HINT) from error
+    except OSError as error:
+        raise DataError(
+            f"the shard '{path}' cannot be read behind byte {offset:,}: {error.strerror}.", hint=HINT
+        ) from error
 
 
 def check(folder: str | Path) -> int:

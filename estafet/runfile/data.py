@@ -41,9 +41,12 @@ class Split(Section):
             raise ValueError(f"train + validation + test must be 1, not {total:g}")
         for key in ("group_by", "k_folds"):
             if self.by == "time" and getattr(self, key) is not None:
-                raise ValueError(f"a split by time and {key} do not go together")
+                raise ValueError(f"a split by time and {key} do not go together; take one of them out")
         if self.by == "stratified" and self.group_by is not None:
-            raise ValueError("a stratified split and group_by do not go together: a group has rows of several classes")
+            raise ValueError(
+                "a stratified split and group_by do not go together, as a group has rows of several classes; "
+                "take one of them out"
+            )
         return self
 
 

@@ -52,6 +52,8 @@ def _describe(problem: Mapping[str, Any], file: str, origin: Mapping[Key, str]) 
     if kind in ("enum", "literal_error") and expected:
         return f"{where}: {_dotted(key)} is {_shown(problem)}, but must be {expected}.", _closest(problem, expected)
     message = problem["msg"].removeprefix("Value error, ")
+    if kind == "value_error" and isinstance(problem["input"], Mapping):  # its keys do not fit together
+        return f"{where}: {_dotted(key)}: {message}.", f"docs/run-file.md says what the keys of {_dotted(key)} do."
     return f"{where}: {_dotted(key)}: {message} (it is {_shown(problem)}).", _meaning(key)
 
 

@@ -73,6 +73,29 @@ class TestTables:
 
         assert (few.task, many.task) == (Task.TABULAR_CLASSIFICATION, Task.TABULAR_REGRESSION)
 
+    def test_a_column_that_may_keep_rows_together_is_pointed_out(self):
+        """Forty patients of five rows each, by name or by number; five cities are no such thing."""
+        row = "{},{},{},{}.5,{}"
+        by_name = rows(
+            "patient,city,visit_id,age,ill",
+            lambda i: row.format(f"p{i // 5}", f"c{i % 5}", i // 5, i % 50, "yn"[i % 2]), 200,
+        )  # fmt: skip
+
+        _, said = proposed(by_name)
+
+        assert "set data.split.group_by: patient." in said and "set data.split.group_by: visit_id." in said
+        assert said.count("group_by") == 2
+
+    def test_a_spreadsheet_in_utf_16_is_read_and_one_in_another_encoding_is_named(self):
+        text = "größe;länge;art\n" + "".join(f"{i};{i * 0.5};{'ab'[i % 2]}\n" for i in range(60))
+        Path("a.csv").write_text(text, encoding="utf-16")
+        run, _ = proposed("a.csv")
+        Path("run.yaml").unlink()
+        Path("b.csv").write_text(text, encoding="latin-1")
+
+        assert (run.data.label, run.data.delimiter) == ("art", ";")
+        assert "iconv -f latin1 -t utf-8 'b.csv'" in error_of(DataError, "b.csv").hint
+
     def test_truth_values_are_classes(self):
         run, _ = proposed(rows("a,b,paid", lambda i: f"{i * 0.5},{i % 9}.5,{'true' if i % 2 else 'false'}"))
 
@@ -196,6 +219,49 @@ class TestSeries:
 
         assert (run.task, run.data.time, run.data.window.season) == (Task.FORECASTING, "month", 12)
 
+    @pytest.mark.parametrize("ordered_by", ["time", "store"])
+    def test_several_series_in_one_table_are_told_apart_by_a_column(self, ordered_by):
+        """Two stores of 300 hours, of which one lacks two; the temperature is the last column that could be a label."""
+        when = hours(300)
+        steps = [
+            (i, store)
+            for store in ("north", "south")
+            for i in range(300)
+            if (i, store) not in ((7, "north"), (9, "north"))
+        ]
+        if ordered_by == "time":
+            steps.sort()
+        lines = [f"{when[i].isoformat()},{store},{np.sin(i * 2 * np.pi / 24):.4f},{i % 7}.5" for i, store in steps]
+
+        run, said = proposed(csv("\n".join(["when,store,load,degrees", *lines])))
+
+        assert (run.task, run.data.label, run.data.time) == (Task.FORECASTING, "load", "when")
+        assert (run.data.series_by, run.data.gaps, run.data.ignore) == (("store",), "fill", ())
+        assert (run.data.window.season, run.data.window.lookback) == (24, 48)
+        assert "each hour" in said and "2 series" in said
+
+    def test_two_columns_may_tell_series_apart_and_only_what_is_needed_is_taken(self):
+        """Six pairs of a store and an item, both numbers, on 60 days; a weekday tells nothing apart."""
+        when = hours(60, datetime.timedelta(days=1))
+        lines = [
+            f"{when[i]:%Y-%m-%d},{when[i]:%a},{store},{item},{(i * 7 + store * item) % 50}"
+            for i in range(60) for store in (1, 2) for item in (1, 2, 3)
+        ]  # fmt: skip
+
+        run, _ = proposed(csv("\n".join(["day,weekday,store,item,sales", *lines])))
+
+        assert (run.task, run.data.label, run.data.series_by) == (Task.FORECASTING, "sales", ("store", "item"))
+        assert run.data.ignore == ("weekday",)
+
+    def test_a_label_tells_no_series_apart(self):
+        """Each hour has one row of each class, and the class is to be predicted."""
+        when = hours(50)
+        lines = [f"{when[i].isoformat()},{i * 0.5},{kind}" for i in range(50) for kind in ("ok", "hot")]
+
+        run, _ = proposed(csv("\n".join(["when,degrees,state", *lines])))
+
+        assert (run.task, run.data.label) == (Task.TABULAR_CLASSIFICATION, "state")
+
     def test_noise_has_no_season(self):
         noise = np.random.default_rng(0).normal(size=300)
         when = hours(300, datetime.timedelta(days=1))
@@ -263,6 +329,38 @@ class TestImages:
         assert (run.data.image_size, run.data.channels) == ((10, 20), 3)
         assert "40 images of 2 classes" in said
 
+    @pytest.mark.parametrize("given", ["shots", "shots/pictures"])
+    def test_a_file_of_classes_in_the_folder_or_beside_it_is_taken(self, given):
+        """Forty pictures in folders that are no classes; the file leaves their ending out."""
+        lines = ["taken,label,file"]
+        for index in range(40):
+            path = Path("shots", "pictures", f"camera{index % 3}", f"{index}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 10)).save(path)
+            lines.append(f"2026-01-01,{'cat' if index % 4 else 'dog'},camera{index % 3}/{index}")
+        csv("\n".join(lines), "shots/classes.csv")
+
+        run, said = proposed(given)
+
+        data = run.data
+        assert (data.source, data.labels, data.label) == (("shots/pictures",), "shots/classes.csv", "label")
+        assert (run.task, data.image_size) == (Task.IMAGE_CLASSIFICATION, (10, 20))
+        assert "40 images of 2 classes" in said
+
+    def test_of_a_file_of_classes_the_last_column_is_taken_or_what_is_named(self):
+        Path("pictures").mkdir()
+        for index in range(30):
+            Image.new("L", (8, 8)).save(f"pictures/{index}.png")
+        text = "\n".join(["image\tkind\tcamera", *(f"{i}.png\tk{i % 3}\tc{i % 2}" for i in range(30))])
+        csv(text, "pictures/them.csv")
+
+        last, named = proposed("pictures")[0], proposed("pictures", "--label", "kind", "--force")[0]
+
+        assert (last.task, last.data.labels) == (Task.IMAGE_CLASSIFICATION, "pictures/them.csv")
+        assert (last.data.label, named.data.label, named.data.delimiter) == ("camera", "kind", "\t")
+        Path("run.yaml").unlink()
+        assert "kind, camera" in error_of(ConfigError, "pictures", "--label", "sort").hint
+
     def test_large_images_are_made_smaller(self):
         for name in "ab":
             Path("pictures", name).mkdir(parents=True)
@@ -278,6 +376,7 @@ class TestImages:
         Image.new("L", (8, 8)).save("pictures/0.png")
 
         assert "at least 2" in error_of(DataError, "pictures").message
+        assert "columns image and label" in error_of(DataError, "pictures").hint
         assert "one image" in error_of(DataError, "pictures/0.png").message
 
     def test_a_folder_that_is_divided_already_is_answered_with_the_part_to_give(self):

@@ -79,6 +79,18 @@ class TestTimeLeft:
 
         assert drawn(busy)[2].endswith("20%  7 min left · scoring"), "400 s"
 
+    def test_it_counts_from_where_the_counting_began(self, busy, monkeypatch):
+        """Writing goes on at the pace of writing, however long reading took; a resumed step did not do all itself."""
+        monkeypatch.setattr(time, "time", lambda: 1000.0)
+        train = busy.steps["train"]
+        train.started, train.record.message = 100.0, "writing"
+
+        train.record.counted_from = (996.0, 0)
+        assert drawn(busy)[2].endswith("20%  16 s left · writing"), "8 took 4 s, so 32 take 16"
+
+        train.record.counted_from = (996.0, 4)
+        assert drawn(busy)[2].endswith("20%  32 s left · writing"), "4 took 4 s"
+
     def test_what_the_step_itself_says_wins_and_comes_first(self, busy):
         busy.steps["train"].record.message = "epoch 8/40 · loss 0.0852 · 17 s left"
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from estafet.files import read_json, replacing, write_json
+from estafet import files
+from estafet.files import read_json, replacing, replacing_folder, write_json
 
 
 def test_a_written_file_has_the_text_and_leaves_nothing_beside_it(tmp_path):
@@ -98,3 +99,35 @@ def test_a_file_has_the_permissions_that_the_umask_leaves_it(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_writers_of_one_folder_both_end_and_the_later_one_stays(tmp_path):
+    path = tmp_path / "out"
+
+    with replacing_folder(path) as first:
+        (first / "a").touch()
+        with replacing_folder(path) as second:
+            (second / "b").touch()
+        assert os.listdir(path) == ["b"]
+
+    assert os.listdir(path) == ["a"]
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_what_another_writer_puts_there_at_the_last_moment_steps_aside(tmp_path, monkeypatch):
+    path, replace, targets = tmp_path / "out", os.replace, []
+
+    def with_another(source, target):
+        targets.append(target)
+        if targets == [targets[0], path]:
+            path.mkdir()
+            (path / "another").touch()
+        replace(source, target)
+
+    with replacing_folder(path) as folder:
+        (folder / "a").touch()
+        monkeypatch.setattr(files.os, "replace", with_another)
+
+    assert targets.count(path) == 2
+    assert os.listdir(path) == ["a"]
+    assert os.listdir(tmp_path) == ["out"]

@@ -78,6 +78,8 @@ def test_a_schema_survives_the_floats_of_kubeflow():
         ('{"columns": {"a": {"type": "text"}, "a": {"type": "text"}}}', "the key 'a' stands twice", "remove one"),
         ('{\n"columns": {,}}', "s.json:2: this is not JSON", "commas"),
         ("[]", "must hold an object", "estafet inspect"),
+        ('{"columns": {"a": "number"}}', 'columns.a is "number", but must be an object', "inspect"),
+        ('{"images": {"channels": 3}}', "images.channels is 3, but must be a list", "inspect"),
         ('{"format": 2, "anything": 1}', "has format 2, and this Estafet reads format 1", "the Estafet that wrote it"),
     ],
 )

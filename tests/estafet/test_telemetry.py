@@ -41,6 +41,23 @@ def test_a_running_step_says_so_with_its_progress(run_dir):
         assert (seen.pid, seen.ended) == (os.getpid(), None)
 
 
+def test_counting_begins_anew_with_another_total_and_when_less_is_done_than_before(run_dir):
+    with telemetry.step("train") as running:
+        begun = []
+        for message, done, total in (
+            ("read", 5, 10),
+            ("read", 9, 10),
+            ("write", 1, 40),
+            ("write", 30, 40),
+            ("x", 0, 40),
+        ):
+            running.progress(message, done, total)
+            begun.append(running.record.counted_from)
+
+    assert [done for _, done in begun] == [5, 5, 1, 1, 0]
+    assert begun[0] == begun[1] <= begun[2] == begun[3] <= begun[4]
+
+
 def test_a_step_that_is_done_keeps_its_result_and_what_it_cost(run_dir):
     with telemetry.step("train") as running:
         running.progress("epoch", 20, 20)
@@ -152,9 +169,9 @@ def test_without_a_run_folder_progress_goes_to_the_log(run_dir, monkeypatch, cap
     monkeypatch.delenv(RUN_DIR_VARIABLE)
 
     with telemetry.step("train") as running:
-        running.progress("epoch", 3, 20)
+        running.progress("reading 52 of 208 MB", 52_000_000, 208_000_000)
 
-    assert "train: epoch 3/20" in capsys.readouterr().out
+    assert "train: reading 52 of 208 MB (25%)" in capsys.readouterr().out
 
 
 def test_the_same_inputs_find_the_same_scratch_folder_and_others_do_not(run_dir):

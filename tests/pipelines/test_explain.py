@@ -46,6 +46,28 @@ def test_a_setting_from_another_section_keeps_its_own_name(ledger):
     assert reasons(ledger, settings=settings) == ["model.build unset → mine:net"]
 
 
+def test_a_change_of_the_pinned_schema_is_named_as_it_stands_in_its_file(ledger):
+    """Kubeflow keeps the old one, with 79 as 79.0."""
+    earlier = ledger.read("train")
+    old = {"columns": {"age": {"max": 79.0}, "city": {"categories": ["Ulm"]}}}
+    earlier["arguments"]["settings"]["expected"] = old
+    ledger.write("train", earlier)
+    new = {"columns": {"age": {"max": 80}, "city": {"categories": ["Ulm", "Bonn"]}}}
+    unpinned = {"epochs": 3.0, "batch": {"start": 32.0}}
+
+    assert reasons(ledger, settings={**unpinned, "expected": new}) == [
+        "the schema of data.schema_file changed: columns.age.max 79 → 80, "
+        "columns.city.categories ['Ulm'] → ['Ulm', 'Bonn']"
+    ]
+    assert reasons(ledger, settings=unpinned) == ["data.schema_file is unset"]
+
+
+def test_a_schema_that_is_pinned_is_one_reason_and_not_one_for_each_column(ledger):
+    settings = {"epochs": 3.0, "batch": {"start": 32.0}, "expected": {"columns": {"age": {"max": 80}}}}
+
+    assert reasons(ledger, settings=settings) == ["data.schema_file is new"]
+
+
 def test_changed_added_and_removed_code_is_named(ledger):
     assert reasons(ledger, code="new") == ["code changed: components.train.step", "code removed: gone"]
 

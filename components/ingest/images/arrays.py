@@ -13,6 +13,7 @@ from PIL import Image
 
 from components.ingest.images.headers import Header
 from components.ingest.images.pictures import Loaded
+from components.ingest.labels import number_as_name
 from components.ingest.sources.npz import read_arrays
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly
@@ -75,5 +76,19 @@ def from_arrays(files: Sequence[Path]) -> ImageArrays:
         found.places.extend((len(found.arrays), row) for row in range(len(x)))
         found.arrays.append(x[..., 0] if x.ndim == 4 and x.shape[3] == 1 else x)
         found.names.extend(f"{path.name} row {row + 1}" for row in range(len(x)))
-        found.class_names.extend(str(int(value)) if np.issubdtype(y.dtype, np.number) else str(value) for value in y)
+        found.class_names.extend(_class_names(path, y))
+    if not found.names:
+        raise DataError(f"'{files[0]}' holds no images.", hint="check what wrote it, or correct data.source.")
     return found
+
+
+def _class_names(path: Path, labels_N: np.ndarray) -> list[str]:
+    is_float = np.issubdtype(labels_N.dtype, np.floating)
+    names = [number_as_name(value) if is_float else str(value).strip() for value in labels_N.tolist()]
+    if "" in names:
+        raise DataError(
+            f"{names.count(''):,} of {len(names):,} images in '{path}' have no label, the first being row "
+            f"{names.index('') + 1:,}.",
+            hint="give each image a class, or take those images out.",
+        )
+    return names

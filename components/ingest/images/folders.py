@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.ingest.images.files import OTHER_ENDINGS, ImageFiles, is_image, note, walk
 from components.ingest.images.pictures import shown
-from components.ingest.sources.folders import entries
+from components.ingest.sources.folders import entries, leads_back
 from estafet.errors import DataError
 
 HIDDEN = (".", "__MACOSX")
@@ -29,6 +29,8 @@ def from_folders(roots: Sequence[Path]) -> ImageFiles:
         for entry in (entry for entry in entries(Path(root)) if not entry.name.startswith(HIDDEN)):
             if not entry.is_dir():
                 outside += [shown(entry.name)] if is_image(entry.name) else []
+                continue
+            if entry.is_symlink() and leads_back(Path(entry.path)):
                 continue
             names, other_names, is_class = _in_class(root, entry.name)
             found.roots.extend([root] * len(names))
@@ -76,9 +78,7 @@ def _check_empty(empty: dict[str, tuple[str, list[str]]]) -> None:
     if not empty:
         return
     (path, others), names = next(iter(empty.values())), ", ".join(map(repr, list(empty)[:5]))
-    inside = (
-        f"holds {len(others):,} files such as '{others[0]}', and only PNG and JPEG are read" if others else "is empty"
-    )
+    inside = f"holds nothing but files such as '{others[0]}', and only PNG and JPEG are read" if others else "is empty"
     one = f"class {names} has" if len(empty) == 1 else f"{len(empty):,} classes ({names}) have"
     raise DataError(
         f"the {one} no image: the folder '{path}' {inside}.",

@@ -14,7 +14,9 @@ from components.ingest.images.files import ImageFiles, is_image, note, walk
 from components.ingest.images.pictures import shown
 from components.ingest.quality.anomalies import Anomalies
 from components.ingest.sources.find import ENDINGS, closest
-from components.ingest.sources.text import chunks
+from components.ingest.sources.records import check_delimiter
+from components.ingest.sources.text import chunks, undecodable
+from components.ingest.sources.types import same_columns
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.steps import IngestSettings
 
@@ -86,11 +88,20 @@ class _Rows:
         try:
             lines = csv.reader(io.StringIO(text.decode(), newline=""), delimiter=delimiter, quotechar=settings.quote)
             self._rows = [row for row in lines if row]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"'{path}' cannot be read: {error}.", hint="correct it, or set data.encoding.") from error
+        except UnicodeDecodeError as error:
+            row = text.count(b"\n", 0, error.start)
+            raise undecodable(path, "utf-8", text[error.start], row) from error
+        except csv.Error as error:
+            raise DataError(f"'{path}' cannot be read: {error}.", hint="correct it, or set data.quote.") from error
         if not self._rows:
             raise DataError(f"'{path}' is empty.", hint="give a CSV file with a header: image,label.")
-        self.columns = [name.strip() for name in self._rows.pop(0)]
+        header = self._rows.pop(0)
+        check_delimiter(path, delimiter.join(header), delimiter)
+        self.columns = same_columns([path], [[name.strip() for name in header]])
+        if not self._rows:
+            raise DataError(
+                f"'{path}' holds a header and no rows.", hint="check what wrote it, or correct data.labels."
+            )
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         return enumerate(self._rows, 1)

@@ -63,7 +63,7 @@ def write_images(
     anomalies.check(num_images, "images")
     _check_classes(classes, ledger)
     parts = ledger.splits(names, shards, len(classes.names))
-    check_parts(parts, settings, classes.names)
+    check_parts(parts, settings, classes.names, ledger.num_duplicates())
     splits, folds = splits_and_folds(parts)
     height, width, channels = ledger.image_shape()
     return Written(

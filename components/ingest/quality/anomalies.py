@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.ingest.batches import Batch, Problem
+from components.ingest.dates import one_form_hint
 from components.ingest.quality.quarantine import Quarantine
 from estafet.errors import DataError
 from estafet.records.manifest import Anomaly, AnomalyKind, BadExample
@@ -35,7 +36,7 @@ MEANINGS: dict[AnomalyKind, str] = {
     "repeated_header": "the header again",
     "time": "no usable time",
     "gap": "a step without a value",
-    "duplicate": "a time that occurs twice",
+    "duplicate": "occurs twice",
     "undecodable": "cannot be decoded",
     "unsupported": "of a kind that is not supported",
     "image_size": "of the wrong size",
@@ -75,11 +76,12 @@ class Anomalies:
     @property
     def found(self) -> tuple[Anomaly, ...]:
         """What was found, left out or not, by column and kind, the most frequent first."""
-        in_order = sorted(self._counts, key=lambda key: (-self._counts[key], key))
-        return tuple(
-            Anomaly(column=column, kind=kind, count=self._counts[column, kind], first=tuple(self._first[column, kind]))
-            for column, kind in in_order
-        )
+        counts, first = dict(self._counts), {key: tuple(named) for key, named in self._first.items()}
+        for noted in self._noted:
+            key = noted.column, noted.kind
+            counts[key] = counts.get(key, 0) + noted.count
+            first[key] = (*first.get(key, ()), *noted.first)[:NUM_FIRST]
+        return _in_order(counts, first)
 
     @property
     def bad(self) -> tuple[BadExample, ...]:
@@ -150,7 +152,8 @@ class Anomalies:
 
     def note(self, anomaly: Anomaly) -> None:
         """Take in what is only reported whatever `data.on_anomaly` says, such as files that are left aside."""
-        self._count(anomaly.column, anomaly.kind, anomaly.count, anomaly.first)
+        if anomaly.count:
+            self._noted.append(anomaly)
 
     def of_columns(self, anomalies: Iterable[Anomaly]) -> None:
         """Take in what is wrong with whole columns; with `on_anomaly: fail`, `check` raises for any."""
@@ -174,8 +177,7 @@ class Anomalies:
         messages, hints = [], []
         if too_many or nothing_left:
             messages += [self._what_is_bad(num_examples, what), *self._kinds()]
-            nothing = "none is left; check data.label and data.source."
-            hints.append(nothing if nothing_left else self._ways_out(num_examples))
+            hints.append(self._where_to_look() if nothing_left else self._ways_out(num_examples))
         if fails and self._of_columns:
             messages += [f"column '{anomaly.column}': {anomaly.first[0].reason}." for anomaly in self._of_columns]
             hints.append("raise max_missing_share in the file that data.schema_file names, or data.on_anomaly: ignore.")
@@ -189,6 +191,7 @@ class Anomalies:
         self._first: dict[tuple[str, AnomalyKind], list[BadExample]] = {}
         self._bad: list[BadExample] = []
         self._of_columns: list[Anomaly] = []
+        self._noted: list[Anomaly] = []
         self._can_be_used = False
 
     def _is_left_out(self, unusable: bool) -> bool:
@@ -224,7 +227,8 @@ class Anomalies:
 
     def _kinds(self) -> Iterator[str]:
         """Say how often each kind occurs, where there is more than one."""
-        of_rows = [anomaly for anomaly in self.found if anomaly.first[0].where != "all rows"]
+        judged = _in_order(self._counts, self._first)
+        of_rows = [anomaly for anomaly in judged if anomaly.first[0].where != "all rows"]
         if len(of_rows) < 2:
             return
         for anomaly in of_rows[:NUM_KINDS_SHOWN]:
@@ -235,16 +239,41 @@ class Anomalies:
         if len(of_rows) > NUM_KINDS_SHOWN:
             yield f"  and {len(of_rows) - NUM_KINDS_SHOWN} more kinds"
 
+    def _where_to_look(self) -> str:
+        """Say what may be the cause where nothing is left."""
+        worst = _in_order(self._counts, self._first)[0]
+        if worst.kind == "time":
+            ways = [f"check data.time, and {one_form_hint().rstrip('.')}"]
+        elif worst.column and worst.column != (self._settings.label or "label"):
+            ways = [f"check column '{worst.column}', or put it in data.ignore: [{worst.column}]"]
+        else:
+            ways = ["check data.label and data.source"]
+        return f"none is left; {', or '.join([*ways, *self._ways_to_use_them()])}."
+
+    def _ways_to_use_them(self) -> Iterator[str]:
+        if self._can_be_used and self._settings.on_anomaly != "ignore":
+            yield "use them as far as they can be: data.on_anomaly: ignore"
+        if self._settings.expected is not None and any(kind in BY_SCHEMA for _, kind in self._counts):
+            yield "widen the schema that data.schema_file names"
+
     def _ways_out(self, num_examples: int) -> str:
         share = math.ceil(10_000 * self.num_left_out / num_examples) / 10_000
         given = self._settings.max_bad_share
         ways = [f"leave them out: data.max_bad_share: {share:g} (it is {given:g}), or data.on_anomaly: quarantine"]
-        if self._can_be_used:
-            ways.append("use them as far as they can be: data.on_anomaly: ignore")
-        if self._settings.expected is not None and any(kind in BY_SCHEMA for _, kind in self._counts):
-            ways.append("widen the schema that data.schema_file names")
+        ways += self._ways_to_use_them()
         source = self._settings.source[0]
         return f"mend or remove them, or {', or '.join(ways)}; `estafet inspect {source}` shows the data."
+
+
+def _in_order(
+    counts: Mapping[tuple[str, AnomalyKind], int], first: Mapping[tuple[str, AnomalyKind], Sequence[BadExample]]
+) -> tuple[Anomaly, ...]:
+    """Return what was counted by column and kind, the most frequent first."""
+    keys = sorted(counts, key=lambda key: (-counts[key], key))
+    return tuple(
+        Anomaly(column=column, kind=kind, count=counts[column, kind], first=tuple(first[column, kind]))
+        for column, kind in keys
+    )
 
 
 def _with_column(column: str, reason: str) -> str:

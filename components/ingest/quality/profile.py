@@ -135,7 +135,9 @@ class ColumnProfile:
     def _add_numbers(self, values_N: np.ndarray) -> None:
         if not len(values_N):
             return
-        total, low, high = values_N.sum(dtype=np.float64), values_N.min(), values_N.max()
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = values_N.sum(dtype=np.float64)
+        low, high = values_N.min(), values_N.max()
         if not np.isfinite(total):  # some are not finite, or so large that their sum is not
             is_nan_N = np.isnan(values_N)
             is_finite_N = np.isfinite(values_N)

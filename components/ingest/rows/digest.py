@@ -1,7 +1,8 @@
 """A 128-bit digest of each row, for many rows at once.
 
 It decides about a row's split, its place in the data set and whether it is a duplicate, so it depends on the row's
-values and the names of their columns alone: not on the order of columns or rows, nor on what else is in the data. Each
+values and the names of their columns alone: not on the order of columns or rows, nor on what else is in the data. A
+number counts as the float32 that a model is given, whichever type its column has in the end. Each
 column's value becomes one 64-bit number, and the digest is two multilinear sums of those with random odd
 coefficients, each followed by a finaliser. It is no protection against data that were made to collide.
 
@@ -27,11 +28,7 @@ LANES = 2
 
 
 class RowDigest:
-    """Digests rows of one table.
-
-    Attributes:
-        seed: The salt.
-    """
+    """Digests rows of one table."""
 
     def __init__(self, numeric: Sequence[str], words: Sequence[str], label: str, seed: int):
         """Draw the coefficients.
@@ -42,10 +39,9 @@ class RowDigest:
             label: Name of the label.
             seed: Salt; another one gives other digests.
         """
-        self.seed = seed
-        self._numeric = self._coefficients(numeric)
-        self._words = self._coefficients(words)
-        self._label = self._coefficients([f"label {label}"])[0]
+        self._numeric = coefficients(numeric, seed)
+        self._words = coefficients(words, seed)
+        self._label = coefficients([f"label {label}"], seed)[0]
 
     def digests(self, numeric_NK: np.ndarray, words: Sequence[np.ndarray], labels_N: np.ndarray) -> np.ndarray:
         """Return the digest of each row, uint64 (N, 2).
@@ -65,13 +61,13 @@ class RowDigest:
             sums_NL += numbers_N[:, None] * coefficients_L
         return _finalised(sums_NL)
 
-    def _coefficients(self, names: Sequence[str]) -> np.ndarray:
-        """Return odd numbers for each name, uint64 (num_names, 2)."""
-        found = [
-            hashlib.blake2b(f"{self.seed}|{name}".encode(), digest_size=8 * LANES, person=b"row").digest()
-            for name in names
-        ]
-        return np.frombuffer(b"".join(found), "<u8").reshape(len(names), LANES).astype(np.uint64) | np.uint64(1)
+
+def coefficients(names: Sequence[str], seed: int) -> np.ndarray:
+    """Return odd numbers for each name, uint64 (num_names, 2)."""
+    found = [
+        hashlib.blake2b(f"{seed}|{name}".encode(), digest_size=8 * LANES, person=b"row").digest() for name in names
+    ]
+    return np.frombuffer(b"".join(found), "<u8").reshape(len(names), LANES).astype(np.uint64) | np.uint64(1)
 
 
 def word_numbers(words: pa.Array) -> np.ndarray:

@@ -69,6 +69,7 @@ def _by_time(shares: Split, times_N: np.ndarray, is_kept_N: np.ndarray) -> Calla
     """Return what gives the oldest rows to training; rows of one time stay together."""
     kept_N = times_N[is_kept_N]
     firsts = np.cumsum(lengths_by_time(len(kept_N), shares))
+    kept_N.partition(np.minimum(firsts, len(kept_N) - 1))
     # Beyond the last row lies no time at all.
-    partly_sorted = np.append(np.partition(kept_N, np.minimum(firsts, len(kept_N) - 1)), np.iinfo(np.int64).max)
-    return lambda rows: np.searchsorted(partly_sorted[firsts], times_N[rows.numbers], side="right").astype(np.int8)
+    bounds = np.array([kept_N[first] if first < len(kept_N) else np.iinfo(np.int64).max for first in firsts])
+    return lambda rows: np.searchsorted(bounds, times_N[rows.numbers], side="right").astype(np.int8)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from components.ingest.rows.digest import coefficients
 from components.ingest.rows.plan import Plan
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.statistics import NumericStatistics, WordStatistics
@@ -15,6 +17,10 @@ from estafet.records.encoding import encode, int_width
 
 EXAMPLES_AT_ONCE = 16_384
 NUM_PLACES = 2**16
+FRAME_BYTES = 48
+"""What an example takes beside its values, about: the frame, the keys and the label."""
+MAX_EXACT_INTEGER = 2**24
+"""Up to it float32 holds each whole number, and so does a row's digest."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Columns:
         integers: Names of those that are stored as whole numbers.
         words: Names of those that are words.
         moved: Which of the columns that were read as whole numbers have missing values, and so are stored as floats.
+        large: For each of those columns the coefficient with which its values go into the digest once more, uint64; 0
+            where they are stored as floats, or float32 holds them all.
         class_indices: For classification, the index of each class by its number in order of appearance.
         widths: Bytes of each integer key's varints, so that equal rows are equal bytes.
         layout: How rows become examples: vectors or columns.
@@ -36,6 +44,7 @@ class Columns:
     integers: tuple[str, ...]
     words: tuple[str, ...]
     moved: np.ndarray
+    large: np.ndarray
     class_indices: np.ndarray | None
     widths: Mapping[str, int | tuple[int, ...]]
     layout: str
@@ -73,14 +82,34 @@ class Columns:
         elif bounds:
             widths["integers"] = tuple(int_width(*bound) for bound in bounds.values())
         moved = tuple(name for name in plan.integers if name not in kept)
+        is_large_I = ~has_missing_I & ((lows_I < -MAX_EXACT_INTEGER) | (highs_I > MAX_EXACT_INTEGER))
         return cls(
-            (*plan.numeric, *moved), kept, plan.words, has_missing_I, class_indices, widths, layout, bool(plan.group)
+            numeric=(*plan.numeric, *moved),
+            integers=kept,
+            words=plan.words,
+            moved=has_missing_I,
+            large=np.where(is_large_I, coefficients(plan.integers, seed=0)[:, 0], np.uint64(0)),
+            class_indices=class_indices,
+            widths=widths,
+            layout=layout,
+            is_grouped=bool(plan.group),
         )
 
     @property
     def num_classes(self) -> int:
         """For classification, how many classes there are."""
         return int(self.class_indices.max(initial=-1)) + 1
+
+    def told_apart(self, rows: Rows) -> Rows:
+        """Return rows by rising digest whose digests differ where large whole numbers do that are one as float32.
+
+        The digest's first half, which decides about the split, stays as it is: to a model such rows are the same.
+        """
+        if not self.large.any():
+            return rows
+        digests_N2 = rows.digests.copy()
+        digests_N2[:, 1] += rows.integers.view(np.uint64) @ self.large
+        return replace(rows, digests=digests_N2).by_digest()
 
     def arranged(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the floats (N, F), the whole numbers (N, I) and the labels (N,) of some rows as they are stored."""
@@ -130,7 +159,9 @@ class EncodedBucket:
     num_overlapping: int
 
 
-def encode_bucket(rows: Rows, parts_N: np.ndarray, columns: Columns, training: tuple[int, ...]) -> EncodedBucket:
+def encode_bucket(
+    rows: Rows, parts_N: np.ndarray, columns: Columns, training: tuple[int, ...], piece_bytes: int
+) -> EncodedBucket:
     """Encode the rows of a bucket.
 
     Within each part the classes are mixed evenly, so that any first stretch of it is a stratified sample.
@@ -140,7 +171,9 @@ def encode_bucket(rows: Rows, parts_N: np.ndarray, columns: Columns, training: t
         parts_N: The number of each row's part, int8.
         columns: What is known of the columns.
         training: Numbers of the parts whose statistics go into the schema.
+        piece_bytes: About how large a piece of a part may be; it goes into one shard.
     """
+    at_once = max(1, min(EXAMPLES_AT_ONCE, piece_bytes * len(rows) // _num_bytes(rows)))
     stored = _Stored(*columns.arranged(rows), rows.words)
     labels_N = stored.labels
     numbers = NumericStatistics(len(columns.numeric) + len(columns.integers) + 1)
@@ -151,7 +184,7 @@ def encode_bucket(rows: Rows, parts_N: np.ndarray, columns: Columns, training: t
         labels = labels_N[chosen]
         mixed = chosen[_mixed(labels)] if columns.class_indices is not None else chosen
         framed = []
-        for some in np.split(mixed, range(EXAMPLES_AT_ONCE, len(mixed), EXAMPLES_AT_ONCE)):
+        for some in np.split(mixed, range(at_once, len(mixed), at_once)):
             piece = stored.take(some)
             framed.append((encode(piece.columns(columns), widths=columns.widths), len(some)))
             if part in training:
@@ -165,6 +198,12 @@ def encode_bucket(rows: Rows, parts_N: np.ndarray, columns: Columns, training: t
             np.unique(rows.draws[chosen]) if columns.is_grouped else None,
         )
     return EncodedBucket(parts, numbers, words, *_duplicates(rows.digests, parts_N))
+
+
+def _num_bytes(rows: Rows) -> int:
+    """Return about how many bytes the examples of some rows take, which hangs on their values alone."""
+    words = sum(pc.sum(pc.binary_length(column)).as_py() or 0 for column in rows.words)
+    return len(rows) * FRAME_BYTES + rows.numeric.nbytes + rows.integers.nbytes + words
 
 
 @dataclass(frozen=True)

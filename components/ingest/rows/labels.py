@@ -129,6 +129,8 @@ def check_targets(name: str, num_words: int, num_rows: int, shown: list[str]) ->
 def _encoded(column: pa.Array) -> pa.DictionaryArray:
     if pa.types.is_dictionary(column.type):
         return column
+    if pa.types.is_integer(column.type):
+        return pc.dictionary_encode(column)
     if not pa.types.is_boolean(column.type) and is_numeric(column.type):
         return pc.dictionary_encode(pc.cast(column, pa.float64(), safe=False))
     return pc.dictionary_encode(column.cast(pa.string()))

@@ -19,6 +19,7 @@ from components.ingest.rows.labels import class_labels, target_labels
 from components.ingest.rows.plan import Plan
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.splitting import digests, draws
+from estafet.errors import DataError
 from estafet.runfile.steps import IngestSettings
 
 
@@ -61,7 +62,17 @@ class Preparer:
         self._read_labels = class_labels if settings.task.is_classification else target_labels
 
     def __call__(self, batch: Batch) -> Prepared:
-        """Prepare one batch."""
+        """Prepare one batch.
+
+        Raises:
+            DataError: A column holds text that is not UTF-8.
+        """
+        try:
+            return self._prepared(batch)
+        except UnicodeDecodeError as error:
+            raise _not_utf8(batch) from error
+
+    def _prepared(self, batch: Batch) -> Prepared:
         plan, columns = self._plan, batch.columns
         labels = self._read_labels(batch, plan.label)
         numeric_NF = numeric_matrix(columns, plan.numeric)
@@ -92,6 +103,24 @@ class Preparer:
         which_N = codes(encoded)
         is_none = np.array([not name for name in [*names, b""]])
         return numbers[which_N], np.flatnonzero(is_none[which_N])
+
+
+def _not_utf8(batch: Batch) -> DataError:
+    """Say which column it is; Arrow takes the text of Parquet files as it comes."""
+    broken = [name for name in batch.columns.schema.names if not _is_sound(batch.columns.column(name))]
+    return DataError(
+        f"the column '{', '.join(broken)}' of '{batch.file}' holds text that is not UTF-8, in "
+        f"{batch.where(0)} or the {len(batch) - 1:,} rows after it.",
+        hint=f"write it again as UTF-8, or put it in data.ignore: [{', '.join(broken)}].",
+    )
+
+
+def _is_sound(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _side_by_side(numeric_NF: np.ndarray, integers_NI: np.ndarray, is_missing_NI: np.ndarray) -> np.ndarray:

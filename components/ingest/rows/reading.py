@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from components.ingest.batches import Batch, Problem, Table
 from components.ingest.columns import is_known
 from components.ingest.labels import in_order as classes_in_order
-from components.ingest.ordered import in_order
+from components.ingest.ordered import MAX_THREADS, in_order
+from components.ingest.pace import Pace
 from components.ingest.quality.anomalies import Anomalies
 from components.ingest.quality.profile import TableProfile
 from components.ingest.quality.validation import Validator
@@ -161,16 +161,16 @@ def read(
         has_missing=np.zeros(num_integers, bool),
         times=TimeReader(columns.time) if columns.time else None,
     )
-    started = time.monotonic()
-    for prepared in in_order(Preparer(columns, settings, validator), table.batches(), num_threads):
+    pace = Pace("rows", table.num_bytes)
+    prepare, num_threads = Preparer(columns, settings, validator), min(num_threads, MAX_THREADS)
+    for prepared in in_order(prepare, table.batches(), num_threads):
         problems = [*prepared.label_problems, *prepared.problems, *found.read_times(prepared.batch)]
         keep = anomalies.take(prepared.batch, problems)
         rows = found.take(prepared, keep)
         num_read = prepared.batch.num_bytes_read
         if len(rows):
             spool.add(rows, num_read / max(1, table.num_bytes))
-        rate = found.num_rows / max(1e-3, time.monotonic() - started)
-        progress(f"reading {found.num_rows:,} rows, {rate:,.0f} a second", num_read, table.num_bytes)
+        progress(pace.said(found.num_rows, num_read), num_read, table.num_bytes)
     if not settings.task.is_classification:
         check_targets(columns.label, found.num_words, found.num_rows, list(found.shown))
     anomalies.of_columns(validator.after(found.profile))

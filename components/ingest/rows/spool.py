@@ -93,6 +93,7 @@ class _BucketFile:
 
     def __init__(self, path: Path):
         self._path = path
+        self._file: pa.OSFile | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
         self._like: Rows | None = None
 
@@ -103,21 +104,31 @@ class _BucketFile:
     def write(self, rows: Rows) -> None:
         batch = rows.to_batch()
         if self._writer is None:
-            self._writer = pa.ipc.new_stream(pa.OSFile(str(self._path), "wb"), batch.schema)
+            self._file = pa.OSFile(str(self._path), "wb")
+            self._writer = pa.ipc.new_stream(self._file, batch.schema)
             self._like = rows.slice(0, 0)
         self._writer.write_batch(batch)
 
     def sorted_rows(self) -> Rows:
-        self._writer.close()
+        self._close()
         with pa.OSFile(str(self._path), "rb") as file:
             rows = Rows.from_table(pa.ipc.open_stream(file).read_all(), self._like)
         self.remove()
         return rows.by_digest()
 
     def remove(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._close()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        """Close the writer, and the file, which it leaves open: the disk has its room back only then."""
+        if self._file is None or self._file.closed:
+            return
+        with self._file:
+            if self._writer is not None:
+                self._writer.close()
 
 
 def _sorted_rows(pieces: list[Rows]) -> Rows:

@@ -12,6 +12,8 @@ from components.ingest.statistics import NumericStatistics, WordStatistics
 from estafet.records.manifest import Shard, Split
 from estafet.schema import Label, Schema
 
+MIN_GROUPS_JOINED = 1_000_000
+
 
 class Totals:
     """Adds buckets up, in their order.
@@ -53,7 +55,7 @@ class Totals:
                 self._class_counts[number] += part.class_counts
             self._digests[number].update(part.contents)
             if part.groups is not None:
-                self._groups[number].append(part.groups)
+                self._add_groups(self._groups[number], part.groups)
         self.num_duplicates += bucket.num_duplicates
         self.num_overlapping += bucket.num_overlapping
 
@@ -95,3 +97,10 @@ class Totals:
         apart = [np.unique(np.concatenate(groups)) for groups in self._groups if groups]
         everything = np.concatenate(apart) if apart else np.zeros(0)
         return len(everything) - len(np.unique(everything)) if len(everything) else 0
+
+    @staticmethod
+    def _add_groups(known: list[np.ndarray], groups: np.ndarray) -> None:
+        """Keep each group once, nearly: a large group has rows in every bucket."""
+        known.append(groups)
+        if sum(map(len, known)) > max(MIN_GROUPS_JOINED, 2 * len(known[0])):
+            known[:] = [np.unique(np.concatenate(known))]

@@ -23,6 +23,11 @@ from estafet.records.shards import SplitWriters
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
 
+MAX_BUCKETS_AT_ONCE = 4
+"""However many cores there are: one that is encoded takes some five times its size on disk."""
+PIECES_IN_SHARD = 4
+"""A shard takes at least so many pieces, so that it is not much larger than it is to be."""
+
 
 def write_rows(
     table: Table,
@@ -60,7 +65,7 @@ def write_rows(
         totals = Totals(known, divided.names, classes)
         shards = _write(spool, known, divided, totals, settings, folder, progress, num_threads)
     parts = totals.parts(shards)
-    check_parts(parts, settings, classes)
+    check_parts(parts, settings, classes, totals.num_duplicates)
     splits, folds = splits_and_folds(parts)
     return Written(
         splits=splits,
@@ -85,7 +90,7 @@ def _write(
 ) -> dict:
     shard_bytes = int(settings.shard_mb * 1e6)
     with SplitWriters(folder, divided.names, shard_bytes=shard_bytes, compression=settings.compression) as writers:
-        for bucket in _encoded(spool, known, divided, num_threads):
+        for bucket in _encoded(spool, known, divided, shard_bytes // PIECES_IN_SHARD, num_threads):
             totals.add(bucket)
             for part, examples in bucket.parts.items():
                 for framed, num_examples in examples.framed:
@@ -94,10 +99,12 @@ def _write(
     return writers.shards
 
 
-def _encoded(spool: Spool, known: Columns, divided: Division, num_threads: int) -> Iterator[EncodedBucket]:
+def _encoded(
+    spool: Spool, known: Columns, divided: Division, piece_bytes: int, num_threads: int
+) -> Iterator[EncodedBucket]:
     def encoded(bucket: Callable[[], Rows]) -> EncodedBucket:
-        rows = bucket()
-        return encode_bucket(rows, divided.parts(rows), known, divided.training)
+        rows = known.told_apart(bucket())
+        return encode_bucket(rows, divided.parts(rows), known, divided.training, piece_bytes)
 
     # A stratified division counts as it goes, so it goes in order.
-    return in_order(encoded, spool.buckets(), 1 if divided.is_in_order else num_threads)
+    return in_order(encoded, spool.buckets(), 1 if divided.is_in_order else min(num_threads, MAX_BUCKETS_AT_ONCE))

@@ -13,6 +13,8 @@ from estafet.runfile.steps import IngestSettings
 
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
+MONTHS_PUT_BACK, MONTHS_PUT_FORWARD = (4, 10, 11), (3, 9, 10)
+"""The months in which clocks are changed, north and south of the equator."""
 EPOCH_SECONDS = (10**8, 10**11)
 """Whole numbers between these are taken for seconds since 1970, where times are needed: 1973 to 5138."""
 
@@ -95,9 +97,10 @@ def check_no_time_twice(clock: Clock, members: list[np.ndarray], rows: SeriesRow
     second = int(again[i][0])
     place = int(np.flatnonzero(members[i] == second)[0])
     both = [rows.places.where(int(row)) for row in members[i][[place - 1, place]]]
+    more = f", and {num_again - 1:,} more" if num_again > 1 else ""
     raise DataError(
-        f"{num_again:,} times in column '{settings.time}'{_of(rows.keys[i])} occur twice, the first being "
-        f"{clock.text(int(clock.wall[second]))} ({both[0]} and {both[1]}).",
+        f"times in column '{settings.time}'{_of(rows.keys[i])} occur twice: "
+        f"{clock.text(int(clock.wall[second]))} ({both[0]} and {both[1]}){more}.",
         hint=_hint_for_twice(np.concatenate([clock.wall[found] for found in again]), clock, settings),
     )
 
@@ -118,8 +121,13 @@ def _of(key: tuple[str, ...]) -> str:
 
 
 def _hint_for_twice(walls_N: np.ndarray, clock: Clock, settings: IngestSettings) -> str:
-    if clock.is_time and clock.timezone is None and all(map(_is_repeated_hour, walls_N.tolist())):
-        return "the clock was put back in that hour: set data.timezone, such as Europe/Berlin."
+    if clock.is_time and all(_is_change(wall, MONTHS_PUT_BACK) for wall in walls_N.tolist()):
+        if clock.timezone is None:
+            return "the clock was put back in that hour: set data.timezone, such as Europe/Berlin."
+        return (
+            "the clock was put back in that hour, and only the order of the rows tells which of the two it is: bring "
+            "them in the order of time, or write times with their offset, such as 2026-10-25T02:30:00+02:00."
+        )
     if not settings.series_by:
         return (
             "keep one row for each time; name the columns that tell several series apart in data.series_by, or average "
@@ -128,11 +136,17 @@ def _hint_for_twice(walls_N: np.ndarray, clock: Clock, settings: IngestSettings)
     return "keep one row for each time of a series, or average them with data.gaps: resample and data.frequency."
 
 
-def _is_repeated_hour(wall: int) -> bool:
-    """Whether a time is in the night of a Sunday in April, October or November, when clocks are put back."""
+def may_be_left_out(walls_T: np.ndarray, clock: Clock) -> bool:
+    """Whether all of some times may be those that local time leaves out when clocks are put forward."""
+    has_zone = clock.timezone is not None or not clock.is_time
+    return not has_zone and all(_is_change(wall, MONTHS_PUT_FORWARD) for wall in walls_T.tolist())
+
+
+def _is_change(wall: int, months: tuple[int, ...]) -> bool:
+    """Whether a time is in the night of a Sunday in one of these months."""
     days, of_day = divmod(wall, DAY_US)
     month = np.int64(days).view("datetime64[D]").astype("datetime64[M]").astype(int) % 12 + 1
-    return (days + 3) % 7 == 6 and month in (4, 10, 11) and of_day < 4 * 3600 * SECOND_US
+    return (days + 3) % 7 == 6 and month in months and of_day < 4 * 3600 * SECOND_US
 
 
 def _from_seconds(numbers_N: np.ndarray, settings: IngestSettings) -> np.ndarray:

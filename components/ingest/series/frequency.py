@@ -149,7 +149,7 @@ def offset_of(frequency: str):
         offset = to_offset(frequency)
     except ValueError as error:
         raise ConfigError(
-            f"data.frequency: {str(error).splitlines()[0].rstrip('.')}.",
+            f"data.frequency: pandas knows no frequency '{frequency}'.",
             hint="write it as pandas does: 15min, h, D, B, W-SAT, MS (first of the month), ME (last), QS, YS.",
         ) from error
     if offset is None or offset.n < 1:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from components.ingest.batches import Batch, Problem, Table
 from components.ingest.columns import as_numpy
 from components.ingest.features import divide, feature_names, numeric_matrix
+from components.ingest.pace import Pace
 from components.ingest.quality.anomalies import Anomalies
 from components.ingest.quality.profile import TableProfile
 from components.ingest.quality.validation import Validator
@@ -114,7 +115,7 @@ def read(table: Table, settings: IngestSettings, anomalies: Anomalies, progress:
     """
     channels, validator = channels_of(table.schema, settings), Validator(settings, settings.expected)
     reader, places, profile = _Rows(settings, channels), Places(), TableProfile()
-    num_rows = 0
+    num_rows, pace = 0, Pace("steps", table.num_bytes)
     for batch in table.batches():
         profile.add(batch.columns)
         values_NC, codes_N, problems = reader.prepare(batch)
@@ -123,7 +124,7 @@ def read(table: Table, settings: IngestSettings, anomalies: Anomalies, progress:
         placed_N = reader.add(values_NC, codes_N)
         places.add(batch, placed_N)
         num_rows += len(batch) + len(batch.lines)
-        progress(f"reading {num_rows:,} steps", batch.num_bytes_read, table.num_bytes)
+        progress(pace.said(num_rows, batch.num_bytes_read), batch.num_bytes_read, table.num_bytes)
     check_targets(settings.label, reader.num_words, num_rows, reader.shown)
     anomalies.of_columns(validator.after(profile))
     return reader.finish(places, num_rows, profile)

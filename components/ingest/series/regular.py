@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.ingest.quality.anomalies import NUM_FIRST, Anomalies
-from components.ingest.series.clock import SECOND_US, Clock, check_no_time_twice, clock_of, name_of
+from components.ingest.series.clock import SECOND_US, Clock, check_no_time_twice, clock_of, may_be_left_out, name_of
 from components.ingest.series.frequency import DAY_US, OFF, FixedStep, Step, fixed_length, infer, named, offset_of
 from components.ingest.series.reading import SeriesRows
 from estafet.errors import ConfigError, DataError
@@ -112,9 +112,11 @@ def _report(
 ) -> None:
     walls = clock.to_wall(utc_T[missing]).tolist()
     if walls and settings.gaps == "fail":
+        ways = "set data.gaps: fill, or data.frequency if the steps are longer than that, or bring the rows."
+        if may_be_left_out(np.array(walls), clock):
+            ways = f"if the clock was put forward in that hour, set data.timezone, such as Europe/Berlin; else {ways}"
         raise DataError(
-            f"steps{_of(key)} are missing, {len(walls):,} in all, the first being {clock.text(walls[0])}.",
-            hint="set data.gaps: fill, or data.frequency if the steps are longer than that, or bring the rows.",
+            f"steps{_of(key)} are missing, {len(walls):,} in all, the first being {clock.text(walls[0])}.", hint=ways
         )
     if walls:
         first = tuple(

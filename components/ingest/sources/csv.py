@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -10,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.ingest.batches import Batch, TypeChanged
-from components.ingest.ordered import in_order
+from components.ingest.ordered import MAX_THREADS, in_order
 from components.ingest.sources.failures import naming
+from components.ingest.sources.folders import shown_names
 from components.ingest.sources.numbers import number_with_comma
 from components.ingest.sources.parsing import Misfit, NotUtf8, Parsed, check_utf8, parse, read
 from components.ingest.sources.positions import Positions
@@ -21,6 +23,7 @@ from components.ingest.sources.types import Tally, same_columns, same_type
 from estafet.errors import DataError
 from estafet.runfile.steps import IngestSettings
 
+NUM_THREADS = min(pa.cpu_count(), MAX_THREADS)
 SAMPLE_BYTES = 1 << 20
 """How much of the first file is looked at to learn its types; of the others it is a quarter."""
 PINNED = {
@@ -68,9 +71,9 @@ class CsvTable:
             TypeChanged: The types of the first rows do not suit later ones.
             DataError: A file is damaged, or not of its encoding.
         """
-        positions, certain = Positions(), self.certain
+        positions, certain = Positions(self.files), self.certain
         blocks = ((part, block) for part in self.parts for block in part.blocks())
-        work = in_order(lambda given: (*given, self._parse(*given, certain)), blocks, pa.cpu_count())
+        work = in_order(lambda given: (*given, self._parse(*given, certain)), blocks, NUM_THREADS)
         for part, block, parsed in work:
             positions.enter(part.path)
             if isinstance(parsed, Misfit):
@@ -103,7 +106,7 @@ class CsvTable:
         """
         columns = [field.name for field in self.schema if field.type != pa.string()]
         blocks = ((file, block.content) for file in self.parts for block in file.blocks() if not block.is_header)
-        looks = in_order(lambda given: (given[0], _look(*given, columns)), blocks, pa.cpu_count())
+        looks = in_order(lambda given: (given[0], _look(*given, columns)), blocks, NUM_THREADS)
         tallies = [
             _tally((look for _, look in of_file), self.settings)
             for _, of_file in groupby(looks, key=lambda look: look[0].path)
@@ -111,9 +114,10 @@ class CsvTable:
         schema = _schema(self.parts, tallies, self.settings, self.schema)
         changed = [field for field in schema if field != self.schema.field(field.name)]
         if changed:
+            file = shown_names(self.files)[part.path]
             raise TypeChanged(
                 replace(self, schema=schema, certain=frozenset(schema.names)),
-                f"{part.path.name} row {row + misfit.row:,}: {misfit.text!r} in column '{misfit.column}' is of another "
+                f"{file} row {row + misfit.row:,}: {misfit.text!r} in column '{misfit.column}' is of another "
                 f"type than the rows before it; now {', '.join(f'{f.name!r} is {f.type}' for f in changed)}",
             )
 
@@ -128,7 +132,7 @@ def open_csv(files: Sequence[Path], settings: IngestSettings) -> CsvTable:
     """
     parts = tuple(open_file(path, settings) for path in files)
     names = same_columns(files, [part.names for part in parts])
-    samples = in_order(lambda part: _sample(part, is_first=part is parts[0]), parts, pa.cpu_count())
+    samples = in_order(lambda part: _sample(part, is_first=part is parts[0]), parts, NUM_THREADS)
     tallies = [_tally([sample], settings) for sample in samples]
     unknown = pa.schema([(name, pa.null()) for name in names])
     pinned = {name for name in _pinned(settings) if name in names}
@@ -205,9 +209,12 @@ def _refuse_decimal_commas(path: Path, rows: pa.RecordBatch) -> None:
     found = {name: number for name, number in found.items() if number}
     if found:
         name, number = next(iter(found.items()))
+        hint = 'set data.decimal: ","'
+        if re.fullmatch(r"\s*[-+]?\d{1,3}(,\d{3})+\s*", number):
+            hint = f"if the comma groups thousands, write the numbers without it; if it begins the fraction, {hint}"
         raise DataError(
             f"{len(found)} column(s) of '{path}' hold numbers with a decimal comma, such as {number!r} in '{name}'.",
-            hint='set data.decimal: ","',
+            hint=hint,
         )
 
 

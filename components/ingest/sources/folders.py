@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from components.ingest.sources.failures import not_allowed
@@ -16,8 +17,8 @@ WILDCARDS = "*?["
 def walk(folder: Path) -> Iterator[Path]:
     """Yield all files in a folder and the folders in it, in order, but for hidden ones.
 
-    Links to folders are followed, and a folder is visited once, however many links lead to it: a loop of links does no
-    harm.
+    Links to folders are followed, and a folder is visited once, however many links lead to it; a link back to a folder
+    that it is in is passed over. So a loop of links does no harm.
 
     Raises:
         DataError: A folder may not be read, or a link leads nowhere.
@@ -64,14 +65,40 @@ def _expand(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
 
 def walk_folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Yield a folder and all in it, each with the names of its files, as `walk` does."""
-    yield from _folders(folder, set())
+    yield from _folders(folder, _folders_around(folder))
+
+
+def leads_back(link: Path) -> bool:
+    """Whether a link leads to a folder that it is in itself."""
+    return _identity(link) in _folders_around(link)
+
+
+def shown_names(files: Sequence[Path]) -> dict[Path, str]:
+    """Return what each file is called, for a person: its name, or where several share one, its path within them all."""
+    if len({path.name for path in files}) == len(set(files)):
+        return {path: path.name for path in files}
+    root = os.path.commonpath([path.parent for path in files])
+    return {path: os.path.relpath(path, root) for path in files}
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _folders_around(path: Path) -> set[tuple[int, int]]:
+    path = path.absolute()
+    found = set()
+    for folder in (*path.parents, *path.parent.resolve().parents):
+        with suppress(PermissionError):  # it may stand in a folder of somebody else's
+            found.add(_identity(folder))
+    return found
 
 
 def _folders(folder: Path, visited: set[tuple[int, int]]) -> Iterator[tuple[Path, list[str]]]:
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in visited:
+    if (own := _identity(folder)) in visited:
         return
-    visited.add((status.st_dev, status.st_ino))
+    visited.add(own)
     files, inner = [], []
     for entry in entries(folder):
         if not entry.name.startswith("."):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.ingest.batches import ROWS_AT_ONCE, Batch
 from components.ingest.sources.failures import naming
+from components.ingest.sources.folders import shown_names
 from components.ingest.sources.types import same_columns, same_type
 from estafet.errors import DataError
 from estafet.runfile.steps import IngestSettings
@@ -37,7 +38,7 @@ class NpzTable:
 
     def batches(self) -> Iterator[Batch]:
         """Read all rows in order; a file is in memory as a whole, as its arrays are packed as a whole."""
-        bytes_before = 0
+        bytes_before, shown = 0, shown_names(self.files)
         for path in self.files:
             num_bytes, (x, y) = path.stat().st_size, read_arrays(path)
             for start in range(0, len(x), ROWS_AT_ONCE):
@@ -45,7 +46,7 @@ class NpzTable:
                 arrays = [pa.array(column) for column in (*x[part].T, y[part])]
                 arrays = [array.cast(kind) for array, kind in zip(arrays, self.schema.types, strict=True)]
                 done = bytes_before + num_bytes * min(start + ROWS_AT_ONCE, len(x)) // len(x)
-                yield Batch(pa.record_batch(arrays, schema=self.schema), path.name, start + 1, num_bytes_read=done)
+                yield Batch(pa.record_batch(arrays, schema=self.schema), shown[path], start + 1, num_bytes_read=done)
             bytes_before += num_bytes
 
 
@@ -64,7 +65,8 @@ def open_npz(files: Sequence[Path], settings: IngestSettings) -> NpzTable:
                 hint="set task: image_classification for arrays of images.",
             )
         names.append([*(f"f{i}" for i in range(x.shape[1])), settings.label or "label"])
-        types.append(dict(zip(names[-1], [pa.from_numpy_dtype(x.dtype)] * x.shape[1] + [_type(y)], strict=True)))
+        with naming(path, "npz"):
+            types.append(dict(zip(names[-1], [_type(x)] * x.shape[1] + [_type(y)], strict=True)))
         num_rows += len(x)
     columns = same_columns(files, names)
     if num_rows == 0:
@@ -79,7 +81,7 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         DataError: The file cannot be read, or the arrays are not there or do not fit each other.
     """
-    with naming(path, "npz"), np.load(path, allow_pickle=False) as arrays:
+    with naming(path, "npz"), _opened(path) as arrays:
         pairs = [(f"x{end}", f"y{end}") for end in ("", "_train", "_test")]
         pairs = [(x, y) for x, y in pairs if x in arrays and y in arrays]
         if not pairs:
@@ -98,5 +100,13 @@ def read_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _type(labels_N: np.ndarray) -> pa.DataType:
-    return pa.array(labels_N[:1]).type
+def _opened(path: Path) -> np.lib.npyio.NpzFile:
+    found = np.load(path, allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        raise ValueError("it is one array, as np.save writes it, and np.savez writes several with their names")
+    return found
+
+
+def _type(values: np.ndarray) -> pa.DataType:
+    kind = pa.array(values.reshape(-1)[:1]).type
+    return pa.float32() if pa.types.is_float16(kind) else kind

@@ -21,11 +21,11 @@ def are_numbers(texts: pa.Array, decimal: str) -> pa.Array:
 
 
 def number_with_comma(values: pa.ChunkedArray | pa.Array) -> str | None:
-    """Return the first number with a decimal comma of a column of text, if numbers are all that it holds."""
+    """Return the first number with commas of a column of text, if numbers are all that it holds."""
     if not pa.types.is_string(values.type):
         return None
     known = values.drop_null()
-    if not pc.all(pc.match_substring_regex(known, r"^\s*[-+]?\d+(,\d+)?\s*$")).as_py():
+    if not pc.all(pc.match_substring_regex(known, r"^\s*[-+]?\d+(,\d+|(,\d{3})+)?\s*$")).as_py():
         return None
     return next(iter(known.filter(pc.match_substring(known, ",")).slice(0, 1).to_pylist()), None)
 

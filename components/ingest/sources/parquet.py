@@ -13,12 +13,15 @@ from pyarrow import parquet
 
 from components.ingest.batches import ROWS_AT_ONCE, Batch
 from components.ingest.sources.failures import naming
+from components.ingest.sources.folders import shown_names
 from components.ingest.sources.types import same_columns, same_type
 from estafet.errors import DataError
 from estafet.runfile.steps import IngestSettings
 
 READ_BYTES = 1 << 20
 """How much of each column of a row group is read ahead; without it the whole of it would be, however large."""
+BATCH_BYTES = 16 << 20
+"""What a batch of wide rows is to have."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 PLAIN = {
     pa.large_string(): pa.string(),
@@ -57,15 +60,15 @@ class ParquetTable:
         Raises:
             DataError: A file is damaged.
         """
-        bytes_before = 0
+        bytes_before, shown = 0, shown_names(self.files)
         for path, values in zip(self.files, self.folder_values, strict=True):
             num_bytes, row = path.stat().st_size, 1
             with naming(path, "parquet"), self._open(path) as file:
                 own = [name for name in self.schema.names if name not in values]
-                for rows in file.iter_batches(ROWS_AT_ONCE, columns=own):
+                for rows in file.iter_batches(_rows_at_once(file.metadata), columns=own):
                     columns = self._complete(rows, values)
                     read = num_bytes * (row - 1 + len(rows)) // max(file.metadata.num_rows, 1)
-                    yield Batch(columns, path.name, row, num_bytes_read=bytes_before + read)
+                    yield Batch(columns, shown[path], row, num_bytes_read=bytes_before + read)
                     row += len(rows)
             bytes_before += num_bytes
 
@@ -104,6 +107,15 @@ def open_parquet(files: Sequence[Path], settings: IngestSettings) -> ParquetTabl
     fields = [(name, same_type(name, files, [_plain(schema.field(name).type) for schema in schemas])) for name in names]
     fields += [(name, _folder_type([values[name] for values in folder_values])) for name in folder_values[0]]
     return ParquetTable(tuple(files), pa.schema(fields), folder_values, num_rows)
+
+
+def _rows_at_once(metadata: parquet.FileMetaData) -> int:
+    """Return how many rows make up a batch, so that it is not large where rows are wide."""
+    groups = range(metadata.num_row_groups)
+    num_bytes = sum(metadata.row_group(i).total_byte_size for i in groups)
+    # What is stored as few distinct values takes more room when it is read.
+    row_bytes = max(8 * metadata.num_columns, num_bytes // max(1, metadata.num_rows))
+    return max(1, min(ROWS_AT_ONCE, BATCH_BYTES // max(1, row_bytes)))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.ingest.batches import ROWS_AT_ONCE, BadLine, Batch, Problem
+from components.ingest.sources.folders import shown_names
 from components.ingest.sources.parsing import Parsed
 
 NOT_OF_TYPE = {pa.int64(): "is no whole number", pa.float64(): "is no number", pa.bool_(): "is neither true nor false"}
@@ -22,8 +23,9 @@ class Positions:
         row: Number of the next row of the current file, from 1.
     """
 
-    def __init__(self):
+    def __init__(self, files: Sequence[Path]):
         self.row = 1
+        self._names = shown_names(files)
         self._path: Path | None = None
         self._bytes_before = 0
         self._lines: list[BadLine] = []
@@ -53,7 +55,7 @@ class Positions:
             columns = parsed.columns.slice(start, ROWS_AT_ONCE)
             yield Batch(
                 columns=columns,
-                file=self._path.name,
+                file=self._names[self._path],
                 row_numbers=numbers[start : start + len(columns)] if parsed.ragged else first + start,
                 problems=tuple(_problems(parsed, start, start + len(columns))),
                 lines=self._take_lines(),
@@ -65,10 +67,10 @@ class Positions:
         if self._lines:
             columns = pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
             num_bytes = self._bytes_before + self._path.stat().st_size
-            yield Batch(columns, self._path.name, self.row, lines=self._take_lines(), num_bytes_read=num_bytes)
+            yield Batch(columns, self._names[self._path], self.row, lines=self._take_lines(), num_bytes_read=num_bytes)
 
     def _note(self, kind: str, row: int, reason: str, text: str) -> None:
-        self._lines.append(BadLine(kind, f"{self._path.name} row {row:,}", reason, text))
+        self._lines.append(BadLine(kind, f"{self._names[self._path]} row {row:,}", reason, text))
 
     def _take_lines(self) -> tuple[BadLine, ...]:
         lines, self._lines = tuple(self._lines), []

@@ -112,12 +112,13 @@ def open_file(path: Path, settings: IngestSettings) -> CsvFile:
     except UnicodeDecodeError as error:
         raise undecodable(path, "utf-8", header[error.start], 0) from error
     if "\0" in shown:
+        order = "be" if shown.startswith("\0") else "le"
         raise DataError(
-            f"the header of '{path}' holds zero bytes, as UTF-16 does.", hint="set data.encoding: utf-16-le"
+            f"the header of '{path}' holds zero bytes, as UTF-16 does.", hint=f"set data.encoding: utf-16-{order}"
         )
     if not shown.strip():
         raise DataError(f"'{path}' holds no header.", hint="write it again, or correct data.source.")
-    _check_delimiter(path, shown, settings.delimiter)
+    check_delimiter(path, shown, settings.delimiter)
     return CsvFile(path, settings, _names(header, settings), header, quoting)
 
 
@@ -149,7 +150,12 @@ def _parse_options(settings: IngestSettings, **more: object) -> csv.ParseOptions
     return csv.ParseOptions(delimiter=settings.delimiter, quote_char=settings.quote, newlines_in_values=True, **more)
 
 
-def _check_delimiter(path: Path, header: str, delimiter: str) -> None:
+def check_delimiter(path: Path, header: str, delimiter: str) -> None:
+    """Refuse a header that is one column and would be several if it were split at another character.
+
+    Raises:
+        DataError: It is so.
+    """
     for other, typed in DELIMITERS.items():
         if delimiter not in header and other in header:
             shown = header if len(header) <= 60 else header[:60] + "…"

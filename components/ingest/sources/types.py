@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def same_columns(files: Sequence[Path], names: Sequence[Sequence[str]]) -> list[
         DataError: One lacks or adds columns, or has two of one name.
     """
     for path, found in zip(files, names, strict=True):
-        if twice := sorted({name for name in found if list(found).count(name) > 1}):
+        if twice := sorted(name for name, count in Counter(found).items() if count > 1):
             raise DataError(f"'{path}' has several columns named {', '.join(map(repr, twice))}.", hint="rename them.")
         missing, extra = sorted(set(names[0]) - set(found)), sorted(set(found) - set(names[0]))
         if missing or extra:

@@ -90,6 +90,15 @@ def test_the_schema_is_written_to_be_pinned_and_never_over_one_that_was_edited(p
     assert "is there already" in error.message
 
 
+def test_a_page_or_schema_that_cannot_be_written_is_said_with_the_option(patients):
+    page = inspect(patients, "--html", patients / "page.html", fails=ConfigError)
+    schema = inspect(patients, "--no-html", "--schema", patients / "schema.json", fails=ConfigError)
+
+    assert "page.html' cannot be written" in page.message
+    assert "--no-html" in page.hint
+    assert "schema.json' cannot be written" in schema.message
+
+
 def test_what_a_pinned_schema_forbids_is_a_problem(patients, tmp_path):
     inspect(patients, "--no-html", "--schema", "schema.json")
     patients.write_text(PATIENTS + "152,Medan,1.5,2024-05-04\n")

@@ -64,6 +64,17 @@ def test_splits_by_content_have_no_overlap_though_rows_repeat(ingested, repeatin
     assert seen.manifest.num_duplicates > 100
 
 
+def test_charts_of_folds_show_the_rows_that_the_statistics_are_of(ingested, repeating_table):
+    """Training is all folds but the first one: neither that nor the test split."""
+    settings = {"ignore": ["day", "patient"], "split": {"k_folds": 3}}
+
+    seen = ingested(repeating_table[0], task="tabular_classification", label="ill", **settings)
+    (columns,) = (section for section in dataset.findings(seen, 3).sections if section.title == "Columns")
+
+    num_train = sum(fold.num_examples for fold in seen.manifest.folds[1:])
+    assert f"show {num_train} of its records" in columns.text
+
+
 def test_a_split_by_time_tells_truly_how_many_rows_repeat_across_it(ingested, repeating_table):
     """Counted by hand of the columns: rows of which an equal one lies in another split."""
     path, columns = repeating_table
@@ -91,8 +102,11 @@ def test_windows_of_several_series_with_gaps_share_no_step(ingested, tmp_path):
         tmp_path / "load.csv", task="forecasting", label="load", time="hour", series_by="store",
         window={"lookback": 12, "horizon": 6}, gaps="fill",
     )  # fmt: skip
-    (series,) = (section for section in dataset.findings(seen, 3).sections if section.title == "Series")
+    found = dataset.findings(seen, 3)
+    (series,) = (section for section in found.sections if section.title == "Series")
 
+    assert found.facts["filled in"] == 2 * 3
+    assert "6 steps were filled in." in [section.text for section in found.sections]
     assert (seen.leak.num_shared, seen.problems) == (0, [])
     assert seen.leak.num_compared > 300
     assert [row["series"] for row in series.rows] == ["a", "b"]

@@ -293,3 +293,71 @@ def test_a_full_disk_leaves_nothing_behind(cancer_csv, settings, tmp_path, monke
 
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_column_without_a_name(write_csv, settings, refused):
+    """The row numbers that pandas writes are no feature."""
+    path = write_csv(["", "a", "y"], [[i, *row[1:]] for i, row in enumerate(ROWS)])
+
+    message, hint = refused(settings("tabular_classification", path, label="y"), ConfigError)
+
+    assert message == "column 1 of the data has no name, and a feature needs one."
+    assert 'data.ignore: [""]' in hint
+
+
+@pytest.mark.parametrize(
+    ("task", "expected", "said"),
+    [
+        ("tabular_classification", {"images": {"max_height": 9}}, "says what images must be like, and the data have c"),
+        ("image_classification", {"columns": {"a": {"type": "text"}}}, "says what columns must be like"),
+    ],
+)
+def test_a_pinned_schema_of_other_data_is_not_passed_over(settings, refused, task, expected, said):
+    message, hint = refused(settings(task, "anything", label="y", expected=expected), ConfigError)
+
+    assert said in message
+    assert "estafet inspect" in hint
+
+
+@pytest.mark.parametrize("number", ["{},000", "{},000,000"])
+def test_thousands_are_not_taken_for_fractions(write_csv, settings, refused, number):
+    path = write_csv(["a", "y"], [[number.format(i + 1), i % 2] for i in range(60)])
+
+    message, hint = refused(settings("tabular_classification", path, label="y"))
+
+    assert f"such as {number.format(1)!r} in 'a'" in message
+    assert hint.startswith("if the comma groups thousands, write the numbers without it")
+
+
+def test_a_feature_that_is_named_twice(write_csv, settings, refused):
+    path = write_csv(HEADER, ROWS)
+
+    message, _ = refused(settings("tabular_classification", path, label="y", features=["a", "b", "a"]), ConfigError)
+
+    assert message == "data.features names 'a' twice."
+
+
+@pytest.mark.parametrize("task", ["tabular_classification", "image_classification"])
+def test_a_single_array_in_place_of_several(settings, refused, tmp_path, task):
+    with (tmp_path / "x.npz").open("wb") as file:
+        np.save(file, np.zeros((9, 4)))
+
+    message, _ = refused(settings(task, tmp_path / "x.npz"))
+
+    assert "x.npz' cannot be read: it is one array" in message
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"group_by": "g"}, "60 examples, kept together by 'g', are too few for a share of"),
+        ({"by": "time"}, "60 examples, those of one time kept together, are too few for a share of"),
+    ],
+)
+def test_a_split_that_is_empty_because_rows_stay_together(write_csv, settings, refused, split, said):
+    path = write_csv(["a", "g", "t", "y"], [[i, i % 2, "2026-11-20", i % 3] for i in range(60)])
+
+    message, hint = refused(settings("tabular_classification", path, label="y", time="t", split=split))
+
+    assert said in message
+    assert ("seed" in hint) == ("group_by" in split)

@@ -70,3 +70,16 @@ def test_a_column_of_countless_words_keeps_the_frequent_ones(monkeypatch):
 
     assert found.feature("w").categories[:2] == ("often", "sometimes")
     assert len(found.feature("w").categories) <= 105
+
+
+def test_nor_do_many_buckets_of_different_words_add_up(monkeypatch):
+    """Each bucket holds fewer words than may be counted, and all of them together ten times as many."""
+    monkeypatch.setattr("components.ingest.statistics.MAX_COUNTED_WORDS", 100)
+    found = WordStatistics()
+    for bucket in range(20):
+        other = WordStatistics()
+        other.add(pa.array([*(f"{bucket}-{i}" for i in range(50)), "often", "often"]))
+        found.merge(other)
+
+    assert found.feature("w").categories[0] == "often"
+    assert len(found.feature("w").categories) <= 100

@@ -191,9 +191,12 @@ def test_small_shards_are_numbered_and_their_checksums_are_right(cancer_csv, set
     import google_crc32c
 
     manifest = step.ingest(
-        settings("tabular_classification", cancer_csv, label="target", shard_mb=0.001), tmp_path / "out"
+        settings("tabular_classification", cancer_csv, label="target", shard_mb=0.01), tmp_path / "out"
     )
 
+    assert len(manifest.splits["train"].shards) > 5
+    for shard in manifest.splits["train"].shards[:-1]:
+        assert 10_000 <= shard.num_bytes < 13_000  # one is closed by the piece with which it has the size
     for split in manifest.splits.values():
         assert sum(shard.num_examples for shard in split.shards) == split.num_examples
         for shard in split.shards:

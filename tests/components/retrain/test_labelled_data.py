@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from pyarrow import csv
 
 from components.ingest import step as ingest
@@ -219,3 +221,103 @@ def test_ingest_reads_the_old_images_and_the_new_ones_as_one(make_race, rng):
 
     assert sum(split.num_examples for split in manifest.splits.values()) == 66
     assert manifest.num_bad_examples == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("prefix", ["", "customer-"], ids=["numbers", "words"])
+def test_a_request_whose_group_nobody_knows_is_a_group_of_its_own(race, rng, ending, prefix):
+    """Three hundred old rows of a hundred customers, a column that the log does not have, and the ten requests."""
+    rows = table_rows(rng, 300)
+    columns = {name: rows[name] for name in ("age", "income", "colour")}
+    customers = [f"{prefix}{row // 3}" if prefix else row // 3 for row in range(300)]
+    old = pa.table({"customer": customers, **columns, "bought": rows["prediction"]})
+    path = race.root / f"table.{ending}"
+    csv.write_csv(old, path) if ending == "csv" else pq.write_table(old, path)
+    overrides = [f"data.source={path.name}", "data.delimiter=','", "data.ignore=[]", "data.split.group_by=customer"]
+
+    race.retrain(overrides=overrides)
+    loaded = runfile.load(race.root / "run.yaml", overrides=race.seen["arguments"][2::2])
+    settings = settings_for("ingest", loaded.run) | {"source": loaded.sources}
+    manifest = ingest.ingest(ingest.Settings.model_validate(settings), race.root / "dataset")
+
+    assert sum(split.num_examples for split in manifest.splits.values()) == 310
+    assert manifest.num_bad_examples == manifest.overlap.groups == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "more"),
+    [
+        ("classes.csv", "file,bought", {}),
+        ("classes.tsv", "bought\tcamera\tfile", {"split": {"group_by": "camera"}, "encoding": "utf-16"}),
+    ],
+)
+def test_ingest_finds_the_new_images_where_a_file_gives_the_old_ones_their_classes(make_race, rng, name, header, more):
+    """Sixty old images in one folder, listed without their ending, and six labelled ones."""
+    race = make_race(Task.IMAGE_CLASSIFICATION)
+    (race.root / "pictures").mkdir()
+    lines = [header]
+    for number, image in enumerate(image_rows(rng, 60)["image_bytes"]):
+        (race.root / "pictures" / f"{number}.png").write_bytes(image)
+        known = {"file": str(number), "bought": "no" if number % 2 else "yes", "camera": f"c{number}"}
+        delimiter = "," if name.endswith("csv") else "\t"
+        lines.append(delimiter.join(known[column] for column in header.split(delimiter)))
+    (race.root / name).write_text("\n".join(lines), encoding=more.get("encoding"))
+    ids = race.log(image_rows(rng, 6), prefix="image")
+    race.label(dict.fromkeys(ids, "yes"))
+    data = {"source": "pictures", "labels": name, "label": "bought", **more}
+    (race.root / "run.yaml").write_text(yaml.safe_dump({"name": MODEL, "task": race.task.value, "data": data}))
+
+    race.retrain()
+    loaded = runfile.load(race.root / "run.yaml", overrides=race.seen["arguments"][2::2])
+    labels = loaded.absolute(loaded.run.data.labels)
+    settings = settings_for("ingest", loaded.run) | {"source": loaded.sources, "labels": labels}
+    manifest = ingest.ingest(ingest.Settings.model_validate(settings), race.root / "dataset")
+
+    assert sum(split.num_examples for split in manifest.splits.values()) == 66
+    assert np.sum([split.class_counts for split in manifest.splits.values()], axis=0).tolist() == [30, 36]
+    assert manifest.anomalies == ()
+
+
+def test_a_source_with_tabs_by_its_name_has_its_columns_told_apart(race):
+    """The new file is a .csv, so it has commas."""
+    (race.root / "old.tsv").write_text("age\tcolour\tincome\tbought\n0.5\tred\t1.5\tyes\n")
+
+    race.retrain(overrides=["data.source=old.tsv", "data.delimiter=','", "data.ignore=[]"])
+
+    (path,) = (race.state_dir / "labelled").glob("*/labelled.csv")
+    assert csv.read_csv(path).column_names == ["age", "colour", "income", "bought"]
+
+
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [
+        ("%d.%m.%Y", {"delimiter": ";", "decimal": ",", "encoding": "latin-1"}),
+        ("%m/%d/%Y %H:%M", {"delimiter": ";", "quote": "'"}),
+        ("%Y/%m/%d", {"encoding": "utf-16", "delimiter": ";"}),
+        ("%Y-%m", {"delimiter": ";"}),
+    ],
+)
+def test_the_new_table_is_written_as_the_old_one_is(race, rng, form, how):
+    """Three hundred old rows, 1.5 days apart; dates, decimal commas, quotes and letters of an old spreadsheet."""
+    rows = table_rows(rng, 300)
+    lines = ["day;age;income;colour;bought;note"]
+    for i in range(300):
+        numbers = [f"{rows[name][i]:.3f}".replace(".", how.get("decimal", ".")) for name in ("age", "income")]
+        day = (NOW - timedelta(days=1.5 * (300 - i))).strftime(form)
+        quote = how.get("quote", '"')
+        lines.append(";".join([day, *numbers, rows["colour"][i], f"{quote}{rows['prediction'][i]}{quote}", "größer"]))
+    encoding = how.get("encoding", "utf-8")
+    (race.root / "old.csv").write_text("\n".join(lines) + "\n", encoding=encoding)
+    data = {"source": "old.csv", "label": "bought", "ignore": ["note"], "time": "day", "split": {"by": "time"}, **how}
+    run_file = race.root / "run.yaml"
+    run_file.write_text(yaml.safe_dump({"name": MODEL, "task": race.task.value, "data": data}))
+
+    race.retrain()
+    loaded = runfile.load(run_file, overrides=race.seen["arguments"][2::2])
+    settings = settings_for("ingest", loaded.run) | {"source": loaded.sources}
+    manifest = ingest.ingest(ingest.Settings.model_validate(settings), race.root / "dataset")
+
+    assert sum(split.num_examples for split in manifest.splits.values()) == 310
+    assert manifest.anomalies == ()
+    assert manifest.data_schema.label.classes == ("no", "yes")
+    assert len(manifest.data_schema.categorical) == 1

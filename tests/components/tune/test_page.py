@@ -48,14 +48,14 @@ def test_trials_stand_in_the_order_of_what_they_are_worth(study, tmp_path):
 
 
 def test_the_numbers_below_a_panel_are_few_enough_to_read(study, tmp_path):
-    """Two near learning rates would be given ten numbers of seven signs each, one over the other."""
+    """Two near learning rates would be given seven numbers of seven signs each, one over the other."""
     from matplotlib.figure import Figure
 
     trials = [
         trial.model_copy(update={"state": "complete", "value": 0.5, "hyperparameters": {"learning_rate": rate}})
-        for trial, rate in zip(study.trials, (0.001, 0.0012, 0.002, 0.0025), strict=True)
+        for trial, rate in zip(study.trials, (0.001, 0.001, 0.002512, 0.002512), strict=True)
     ]
-    panel = Figure(figsize=(3.5, 2.8)).add_subplot()
+    panel = Figure(figsize=(4.2, 2.8)).add_subplot()
 
     result._values(panel, study.model_copy(update={"trials": trials, "best": trials[0]}), "learning_rate")
 

@@ -78,6 +78,12 @@ def test_a_packed_shard_that_is_cut_off_or_no_gzip_is_found(tmp_path):
         list(read_frames(path, "gzip"))
 
 
+def test_a_shard_that_the_system_does_not_give_is_named(tmp_path):
+    """As a failing disk would, with another reason."""
+    with pytest.raises(DataError, match=rf"the shard '{tmp_path}' cannot be read behind byte 0: Is a directory."):
+        list(read_frames(tmp_path))
+
+
 def test_a_missing_shard_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.tfrecord' is missing"):
         list(read_frames(tmp_path / "gone.tfrecord"))

@@ -228,3 +228,11 @@ def test_augmenting_a_table_is_refused_before_anything_runs(write):
     error = error_of(write("epochs: 7", "augment: {flip: true}"))
 
     assert error.message == "run.yaml: train.augment changes images, and tabular_regression has none; remove it."
+
+
+def test_keys_that_do_not_go_together_are_named_without_calling_their_section_a_map(write):
+    error = error_of(write(), overrides=["data.split.by=stratified", "data.split.group_by=patient"])
+
+    assert "data.split: a stratified split and group_by do not go together" in error.message
+    assert error.message.endswith("take one of them out.")
+    assert error.hint == "docs/run-file.md says what the keys of data.split do."

@@ -42,6 +42,17 @@ def test_a_loop_of_links_ends_and_counts_nothing_twice(animals, ingested):
     assert total(manifest) == 60
 
 
+def test_a_link_back_to_where_the_classes_are_gives_no_class_the_images_of_another(animals, ingested):
+    (animals / "cat" / "all").symlink_to(animals, target_is_directory=True)
+    (animals / "all").symlink_to(animals.parent, target_is_directory=True)
+
+    manifest, _ = ingested(animals)
+
+    assert manifest.data_schema.label.classes == ("cat", "dog")
+    assert sum(split.class_counts[0] for split in manifest.splits.values()) == 30
+    assert total(manifest) == 60
+
+
 def test_a_class_without_images_is_named(animals, ingested):
     (animals / "fish").mkdir()
 
@@ -238,3 +249,31 @@ def test_a_csv_file_that_is_not_there_or_empty(flat, table, ingested):
         ingested(flat, labels=str(flat / "none.csv"), label="parity")
     with pytest.raises(DataError, match="is empty"):
         ingested(flat, labels=table([]), label="parity")
+    with pytest.raises(DataError, match="holds a header and no rows"):
+        ingested(flat, labels=table(["file,parity"]), label="parity")
+
+
+def test_a_csv_file_that_is_written_otherwise(flat, table, ingested):
+    with pytest.raises(DataError, match="several columns named 'parity'"):
+        ingested(flat, labels=table(["file,parity,parity", "01.jpg,odd,even"]), label="parity")
+    with pytest.raises(DataError, match="has one column, 'file;parity'") as caught:
+        ingested(flat, labels=table(["file;parity", "01.jpg;odd"]), label="parity")
+    assert caught.value.hint == 'set data.delimiter: ";"'
+    with pytest.raises(DataError, match=r"labels\.csv' is not UTF-8: byte 0xe4 in row 2") as caught:
+        ingested(flat, labels=table(["file,parity", "01.jpg,odd", "02.jpg,ä"], encoding="latin-1"), label="parity")
+    assert "data.encoding: latin-1" in caught.value.hint
+
+
+def test_what_is_only_reported_is_not_counted_among_what_cannot_be_used(flat, table, ingested):
+    """Images that the CSV file does not list, and one that it lists twice, are no reason to end."""
+    lines = ["file,parity", *(f"{path_of(i)},{i % 2}" for i in range(30)), "01.jpg,1", "02.jpg,", "none.jpg,1"]
+
+    with pytest.raises(DataError) as caught:
+        ingested(flat, labels=table(lines), label="parity")
+
+    first, *kinds = caught.value.message.splitlines()
+    assert first.startswith("2 of 32 images cannot be used")
+    assert kinds == [
+        "  1 × the file is missing (none.jpg)",
+        "  1 × no usable label (labels.csv row 32)",
+    ]

@@ -246,7 +246,7 @@ def test_an_image_that_changes_between_two_passes(animals, ingested, monkeypatch
 def test_arrays_without_images(ingested, tmp_path):
     np.savez(tmp_path / "m.npz", x=np.zeros((0, 5, 4), np.uint8), y=np.zeros(0, np.int64))
 
-    with pytest.raises(DataError, match="the train split is empty: 0 examples"):
+    with pytest.raises(DataError, match="holds no images"):
         ingested(tmp_path / "m.npz")
 
 
@@ -272,3 +272,13 @@ def test_progress_goes_from_the_listing_to_the_last_image(animals, settings, tmp
         ("checking images", 60, 60),
         ("writing images", 60, 60),
     ]
+
+
+def test_labels_of_arrays_that_are_floats(ingested, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "m.npz", x=images, y=np.where(np.arange(60) % 2, 1.5, 1.0))
+    np.savez(tmp_path / "n.npz", x=images, y=np.where(np.arange(60) % 20 == 7, np.nan, 1.0))
+
+    assert ingested(tmp_path / "m.npz")[0].data_schema.label.classes == ("1", "1.5")
+    with pytest.raises(DataError, match=r"3 of 60 images in '.*n\.npz' have no label, the first being row 8"):
+        ingested(tmp_path / "n.npz")

@@ -157,6 +157,25 @@ def test_when_nothing_is_left_it_is_an_error_whatever_is_to_become_of_anomalies(
     assert caught.value.hint == "none is left; check data.label and data.source."
 
 
+@pytest.mark.parametrize(
+    ("kind", "column", "said"),
+    [
+        ("infinite", "a", "check column 'a', or put it in data.ignore: [a], or use them as far as they can be: "),
+        ("time", "t", "check data.time, and write times like 2026-11-20"),
+        ("type", "y", "check data.label and data.source, or use them"),
+        ("category", "c", "or widen the schema that data.schema_file names."),
+    ],
+)
+def test_when_nothing_is_left_the_hint_is_about_the_column_at_fault(anomalies, kind, column, said):
+    found = anomalies(expected={"columns": {"c": {"type": "category"}}})
+    found.take(batch_of(3), [problem(kind, column, [0, 1, 2])])
+
+    with pytest.raises(DataError) as caught:
+        found.check(3, "rows")
+
+    assert said in caught.value.hint
+
+
 @pytest.mark.parametrize("way", ["fail", "ignore"])
 def test_a_column_with_too_few_values_ends_the_step_where_anomalies_do(anomalies, way):
     found = anomalies(on_anomaly=way)

@@ -45,6 +45,11 @@ def test_null_and_nan_are_missing_and_infinities_count_apart(kind):
     assert sorted(found.sample) == [1.0, 4.0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_infinities_of_both_signs_are_summed_up_without_a_warning():
+    assert profile_of({"x": pa.array([math.inf, -math.inf, 4.0])}).columns["x"].num_infinite == 2
+
+
 def test_integers_keep_all_their_digits():
     found = profile_of({"x": pa.array([2**62 + 1, None, -5])}).columns["x"]
 

@@ -1,6 +1,8 @@
 """What is spooled comes out whole, by rising digest, from memory as from files."""
 
 import itertools
+import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +71,18 @@ def test_the_files_are_gone_at_the_end_and_after_an_error(tmp_path):
         assert list(tmp_path.iterdir())
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="tells from /proc which files are open")
+def test_a_bucket_that_was_read_holds_no_room_on_the_disk(tmp_path):
+    """A removed file keeps its room for as long as it is open."""
+    with Spool(tmp_path, memory_bytes=1000) as spool:
+        spool.add(rows_of(0, 1000).by_digest(), share_read=0.5)
+        buckets = [bucket() for bucket in spool.buckets()]
+        links = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+
+    assert len(buckets) > 1
+    assert not [link for link in links if str(tmp_path) in link]
 
 
 def test_an_empty_spool_has_no_bucket(tmp_path):

@@ -7,12 +7,16 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from components.ingest import step
 from components.ingest.rows import spool
 from estafet.errors import ConfigError, DataError
+from estafet.records.decoding import decode
 from estafet.records.manifest import Manifest
+from estafet.records.verify import read_frames
 
 
 def table(num_rows=3000, seed=0):
@@ -95,12 +99,9 @@ def test_every_value_comes_back_as_it_was(ingested, tmp_path):
 
 
 def test_the_version_and_the_bytes_do_not_depend_on_threads_or_memory(ingested, monkeypatch):
-    def shards(manifest):
-        return [shard.crc32c for split in manifest.splits.values() for shard in split.shards]
-
     first = ingested(table(), num_threads=1)
     threaded = ingested(table(), num_threads=4)
-    assert (threaded.version, shards(threaded)) == (first.version, shards(first))
+    assert (threaded.version, crc32cs(threaded)) == (first.version, crc32cs(first))
 
     monkeypatch.setattr(spool, "MEMORY_BYTES", 20_000)
     spooled = ingested(table(), num_threads=2)
@@ -318,3 +319,119 @@ def test_one_class_in_training_is_an_error_that_names_it(ingested):
     columns = table(100)
     with pytest.raises(DataError, match=r"holds 1 class in the training split \('a'\)"):
         ingested(columns.set_column(7, "y", pa.array(["a"] * 100)))
+
+
+def test_single_precision_with_gaps_is_read_like_double(ingested):
+    columns = table(300).select(["width", "y"])
+    single = columns.set_column(0, "width", columns["width"].cast(pa.float32()))
+
+    assert ingested(single).version == ingested(columns).version
+    assert ingested(single).data_schema.numeric[0].missing_share > 0
+
+
+def test_whole_numbers_that_are_one_as_float32_are_told_apart(ingested):
+    """A hundred even numbers above 2**24, and a hundred odd ones that float32 rounds to the same."""
+    even = 2**24 + 4 * np.arange(100)
+    columns = pa.table({"id": [*even, *(even + 1)], "y": ["a", "b"] * 100})
+
+    manifest = ingested(columns)
+
+    assert manifest.num_duplicates == 0
+    assert crc32cs(ingested(columns.take(pa.array(range(199, -1, -1))))) == crc32cs(manifest)
+    assert ingested(columns.set_column(0, "id", pa.array([*even, *even]))).version != manifest.version
+    timed = columns.append_column("hour", pa.array(range(200)))
+    assert ingested(timed, time="hour", split={"by": "time"}).overlap.examples == 0
+
+
+def test_large_whole_numbers_are_classes_of_their_own(ingested):
+    """Float64 ends to tell whole numbers apart at 2**53."""
+    classes = [2**60 + i for i in range(3)]
+    columns = table(300).select(["height"]).append_column("y", pa.array(classes * 100))
+
+    assert ingested(columns).data_schema.label.classes == tuple(map(str, classes))
+
+
+def test_text_that_is_not_utf8_is_an_error_that_names_the_column(ingested):
+    texts = pa.array([b"K\xf6ln"] * 100, pa.binary())
+    column = pa.Array.from_buffers(pa.string(), 100, texts.buffers())
+    columns = table(100).set_column(5, "town", column)
+
+    with pytest.raises(DataError, match=r"column 'town' of 'out.parquet' holds text that is not UTF-8"):
+        ingested(columns)
+    assert ingested(columns, ignore=["town"]).num_bad_examples == 0
+
+
+def test_rows_that_are_all_alike_are_said_to_be_the_reason(ingested):
+    with pytest.raises(DataError, match="split is empty: 200 examples, of which 199 repeat another one, are too few"):
+        ingested(pa.table({"x": [1.0] * 200, "y": ["a"] * 200}))
+
+
+FLOATS = st.none() | st.floats(allow_infinity=False, width=32)
+INTEGERS = st.integers(-(2**63) + 1, 2**63 - 1) | st.integers(2**24 - 1, 2**24 + 2) | st.integers(-2, 2)
+SOME_IN_EACH_SPLIT = [(i + 0.5, i, i, "w", "ab"[i % 2]) for i in range(40)]
+ROWS = st.tuples(FLOATS, INTEGERS, st.none() | INTEGERS, st.none() | st.text(max_size=3), st.sampled_from("ab"))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(ROWS | st.sampled_from([(1.0, 2**24 + i, 2**24 + j, "", "a") for i in (0, 1) for j in (0, 1)]),
+                  max_size=60),
+    order=st.randoms(use_true_random=False),
+    layout=st.sampled_from(["vectors", "columns"]),
+    by=st.sampled_from(["hash", "stratified"]),
+)  # fmt: skip
+def test_any_table_comes_back_and_is_the_same_however_it_was_read(ingested, tmp_path, rows, order, layout, by):
+    """In any order, in batches of any size, in any number of threads, from memory and from files."""
+    rows += SOME_IN_EACH_SPLIT
+    values = {"layout": layout, "split": {"by": by, "train": 0.4, "validation": 0.3, "test": 0.3}}
+    manifest = ingested(as_table(rows), num_threads=1, shard_mb=0.001, **values)
+
+    found = [stored_row(record, manifest) for record in records_of(tmp_path / "out")]
+    has_gap = any(row[2] is None for row in rows)
+    expected = [(as_float32(x), i, as_float32(j) if has_gap else j, word or "", label) for x, i, j, word, label in rows]
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    assert manifest.num_duplicates == len(expected) - len(set(expected))
+    assert manifest.overlap.examples == 0
+    threaded = ingested(as_table(rows), num_threads=3, row_group_size=7, shard_mb=0.001, **values)
+    assert (threaded.version, crc32cs(threaded)) == (manifest.version, crc32cs(manifest))
+    order.shuffle(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "MEMORY_BYTES", 1000)
+        assert ingested(as_table(rows), row_group_size=11, **values).version == manifest.version
+
+
+def as_table(rows):
+    types = (pa.float32(), pa.int64(), pa.int64(), pa.string(), pa.string())
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
+    return pa.table(columns, names=["x", "i", "j", "word", "y"])
+
+
+def as_float32(value):
+    """Return what stands for a number in a set: NaN is not equal to itself, and -0 is equal to 0."""
+    return "nan" if value is None or np.isnan(value) else float(np.float32(value)) + 0.0
+
+
+def records_of(folder):
+    manifest = Manifest.load(folder)
+    for split in manifest.splits.values():
+        for shard in split.shards:
+            yield from (decode(record) for _, record in read_frames(folder / shard.file))
+
+
+def stored_row(record, manifest):
+    """Return the values of a record in the order of the table."""
+    if manifest.layout == "columns":
+        by_name = {name: values[0] for name, values in record.items()}
+    else:
+        features = manifest.data_schema.numeric
+        numbers = [*record["numeric"], *record["integers"]]
+        by_name = {feature.name: value for feature, value in zip(features, numbers, strict=True)}
+        by_name |= {"word": record["categorical"][0], "label": record["label"][0]}
+    x, i, j = (
+        int(by_name[name]) if isinstance(by_name[name], np.integer) else as_float32(by_name[name]) for name in "xij"
+    )
+    return x, i, j, by_name["word"].decode(), manifest.data_schema.label.classes[by_name["label"]]
+
+
+def crc32cs(manifest):
+    return [shard.crc32c for split in manifest.splits.values() for shard in split.shards]

@@ -75,9 +75,25 @@ def test_a_night_of_24_local_hours_and_one(write):
 def test_without_the_zone_the_hour_that_occurs_twice_has_its_hint(write):
     times = as_text(to_local(np.arange(*local("2026-10-23T22:00", "2026-10-26T01:00"), 3_600_000_000), "Europe/Berlin"))
 
-    with pytest.raises(DataError, match=r"1 times .* 2026-10-25 02:00:00 \(data.csv row 27 and data.csv row 28\)") as e:
+    with pytest.raises(DataError, match=r"twice: 2026-10-25 02:00:00 \(data.csv row 27 and data.csv row 28\)\.\n") as e:
         write({"t": times, "x": range(51)})
     assert "set data.timezone" in e.value.hint
+
+
+def test_an_hour_that_occurs_twice_in_disorder_cannot_be_told_apart(write):
+    times = as_text(to_local(np.arange(*local("2026-10-23T22:00", "2026-10-26T01:00"), 3_600_000_000), "Europe/Berlin"))
+
+    with pytest.raises(DataError, match="twice: 2026-10-25 02:00:00") as caught:
+        write({"t": [*times[:27], *times[28:], times[27]], "x": range(51)}, timezone="Europe/Berlin")
+    assert "bring them in the order of time" in caught.value.hint
+
+
+def test_without_the_zone_the_hour_that_is_left_out_has_its_hint(write):
+    times = as_text(to_local(np.arange(*local("2026-03-27T23:00", "2026-03-30T01:00"), 3_600_000_000), "Europe/Berlin"))
+
+    with pytest.raises(DataError, match="1 in all, the first being 2026-03-29 02:00:00") as caught:
+        write({"t": times, "x": range(50)})
+    assert "set data.timezone, such as Europe/Berlin; else set data.gaps" in caught.value.hint
 
 
 def test_a_local_time_that_does_not_exist(write):
@@ -120,7 +136,7 @@ def test_a_time_that_occurs_twice_names_both_rows(write, hours):
     times = hours(40)
     times[30] = times[4]
 
-    with pytest.raises(DataError, match=r"1 times in column 't' occur twice, the first being 2026-01-01 04:00:00 "
+    with pytest.raises(DataError, match=r"times in column 't' occur twice: 2026-01-01 04:00:00 "
         r"\(data.csv row 5 and data.csv row 31\)") as caught:  # fmt: skip
         write({"t": times, "x": range(40)})
     assert "data.series_by" in caught.value.hint

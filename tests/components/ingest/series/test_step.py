@@ -109,10 +109,7 @@ def test_a_time_that_occurs_twice(write_csv, settings, refused):
 
     message, hint = refused(settings("forecasting", path, label="x", time="day"))
 
-    assert (
-        "1 times in column 'day' occur twice, the first being 2026-01-05 (data.csv row 5 and data.csv row 32)"
-        in message
-    )
+    assert "times in column 'day' occur twice: 2026-01-05 (data.csv row 5 and data.csv row 32)" in message
     assert "data.series_by" in hint
 
 
@@ -130,6 +127,15 @@ def test_a_time_that_is_none(write_csv, settings, refused):
 
     assert "row 32: " in message
     assert "'yesterday' in column 'day' is no time" in message
+
+
+def test_a_word_among_the_values_is_told_where_nothing_else_was_filled_in(write_csv, settings, tmp_path):
+    path = write_csv(["day", "x"], [[day, "n/k" if i == 9 else i] for i, (day, _) in enumerate(DAYS)])
+    values = {"label": "x", "time": "day", "window": {"lookback": 2}, "on_anomaly": "quarantine"}
+
+    manifest = step.ingest(settings("forecasting", path, **values), tmp_path / "out")
+
+    assert step.summary(manifest).endswith(" test · 1 left out")
 
 
 def test_a_series_split_by_hash(write_csv, settings, refused):

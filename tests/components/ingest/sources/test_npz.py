@@ -65,3 +65,11 @@ def test_files_that_are_damaged_or_hold_objects(write):
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(DataError, match=r"x.npz' cannot be read: "):
         read_arrays(path)
+
+
+def test_half_precision_comes_as_single_and_complex_numbers_are_refused(write, open_files, read_all):
+    read = read_all(open_files([write(x=np.array([[0.5], [2]], np.float16), y=np.zeros(2))], "npz"))
+
+    assert (read.schema["f0"], read.columns["f0"]) == ("float", [0.5, 2])
+    with pytest.raises(DataError, match=r"x.npz' cannot be read: Unsupported numpy type"):
+        open_files([write(x=np.zeros((2, 1), complex), y=np.zeros(2))], "npz")

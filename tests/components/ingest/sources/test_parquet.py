@@ -43,6 +43,18 @@ def test_rows_their_places_and_the_progress(write, open_files, read_all):
     assert done[-1] == table.num_bytes == sum(path.stat().st_size for path in paths)
 
 
+def test_wide_rows_come_a_few_at_a_time(write, open_files, monkeypatch):
+    """Ten columns of eight bytes, or a column of texts of a hundred: memory must not grow with the width of a row."""
+    monkeypatch.setattr("components.ingest.sources.parquet.BATCH_BYTES", 8000)
+    texts = [f"{i:0100}" for i in range(1000)]
+    wide = open_files([write("wide.parquet", {f"f{i}": [7] * 1000 for i in range(10)})], "parquet")
+    long = open_files([write("long.parquet", {"text": texts}, use_dictionary=False, compression="none")], "parquet")
+
+    assert [len(batch) for batch in wide.batches()] == [100] * 10
+    assert 70 <= len(next(long.batches())) <= 80
+    assert [text for batch in long.batches() for text in batch.columns["text"].to_pylist()] == texts
+
+
 def test_files_get_types_that_hold_them_all(write, read):
     found = read(
         write("1.parquet", {"a": pa.array([1, None], pa.int32()), "b": pa.array(["x", "y"]).dictionary_encode()}),
@@ -143,3 +155,11 @@ def test_a_file_that_may_not_be_read(write, read, monkeypatch):
     with pytest.raises(DataError, match="may not be read by this user") as caught:
         read(path)
     assert caught.value.hint == f"allow it: chmod u+r '{path}'"
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(write, open_files):
+    files = [write(f"t/year={year}/p.parquet", {"x": [1]}) for year in (2025, 2026)]
+
+    table = open_files(files, "parquet")
+
+    assert [batch.where(0) for batch in table.batches()] == ["year=2025/p.parquet row 1", "year=2026/p.parquet row 1"]

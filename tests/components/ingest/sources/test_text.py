@@ -106,13 +106,14 @@ def test_a_header_that_is_not_utf8(open_csv):
         open_csv(b"\xe9,b\n1,2\n")
 
 
-def test_utf16_without_a_mark(open_csv, read_all):
-    content = "a,b\n1,2\n".encode("utf-16-le")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark(open_csv, read_all, encoding):
+    content = "a,b\n1,2\n".encode(encoding)
 
     with pytest.raises(DataError) as caught:
         open_csv(content)
-    assert caught.value.hint == "set data.encoding: utf-16-le"
-    assert read_all(open_csv(content, encoding="utf-16-le")).columns == {"a": [1], "b": [2]}
+    assert caught.value.hint == f"set data.encoding: {encoding}"
+    assert read_all(open_csv(content, encoding=encoding)).columns == {"a": [1], "b": [2]}
 
 
 @pytest.mark.parametrize(("encoding", "bad"), [("cp1252", b"\x81"), ("utf-16-le", b"\x00\xd8x"), ("ascii", b"\xe9")])
