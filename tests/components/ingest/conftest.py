@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.ingest import step
+from estafet.errors import DataError
 from estafet.runfile.steps import IngestSettings
 
 
@@ -76,3 +78,18 @@ def write_csv(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Return a function that ingests, expects an error, checks that no file is left, and gives message and hint."""
+
+    def run(settings, kind=DataError):
+        out = tmp_path / "artifacts" / "dataset"
+        with pytest.raises(kind) as caught:
+            step.ingest(settings, out)
+        assert not out.parent.exists() or list(out.parent.iterdir()) == []
+        assert caught.value.hint
+        return caught.value.message, caught.value.hint
+
+    return run

@@ -7,23 +7,7 @@ import numpy as np
 import pytest
 
 from components.ingest import step
-from estafet.errors import ConfigError, DataError
-
-
-@pytest.fixture
-def refused(tmp_path):
-    """Return a function that ingests, expects an error, checks that no file is left, and gives message and hint."""
-
-    def run(settings, kind=DataError):
-        out = tmp_path / "artifacts" / "dataset"
-        with pytest.raises(kind) as caught:
-            step.ingest(settings, out)
-        assert not out.parent.exists() or list(out.parent.iterdir()) == []
-        assert caught.value.hint
-        return caught.value.message, caught.value.hint
-
-    return run
-
+from estafet.errors import ConfigError
 
 ROWS = [[i, i * 2, ["no", "yes"][i % 2]] for i in range(60)]
 HEADER = ["a", "b", "y"]

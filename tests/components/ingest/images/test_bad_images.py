@@ -5,21 +5,6 @@ import pytest
 from PIL import Image
 
 from components.ingest import step
-from estafet.errors import DataError
-
-
-@pytest.fixture
-def refused(tmp_path):
-    """Return a function that ingests, expects an error, checks that no file is left, and gives message and hint."""
-
-    def run(settings):
-        out = tmp_path / "artifacts" / "dataset"
-        with pytest.raises(DataError) as caught:
-            step.ingest(settings, out)
-        assert not out.parent.exists() or list(out.parent.iterdir()) == []
-        return caught.value.message, caught.value.hint
-
-    return run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.ingest import step
-from estafet.errors import ConfigError, DataError
+from estafet.errors import ConfigError
 from estafet.records.decoding import decode
 from estafet.records.manifest import Manifest
 from estafet.records.verify import read_frames
@@ -18,21 +18,6 @@ def steps_of(folder, split):
     files = [folder / shard.file for shard in manifest.splits[split].shards]
     records = [decode(record) for file in files for _, record in read_frames(file, manifest.compression)]
     return np.concatenate([r["time"] for r in records]), np.stack([r["values"] for r in records])
-
-
-@pytest.fixture
-def refused(tmp_path):
-    """Return a function that ingests, expects an error, checks that no file is left, and gives message and hint."""
-
-    def run(settings, kind=DataError):
-        out = tmp_path / "artifacts" / "dataset"
-        with pytest.raises(kind) as caught:
-            step.ingest(settings, out)
-        assert not out.parent.exists() or list(out.parent.iterdir()) == []
-        assert caught.value.hint
-        return caught.value.message, caught.value.hint
-
-    return run
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
