@@ -66,7 +66,7 @@ def main() -> None:
     quick = parse(__doc__ or "").quick
     with tempfile.TemporaryDirectory(prefix="estafet-ingest-") as folder:
         encoding = compare_encoders(262_144 if quick else 1_048_576, Path(folder), 5 if quick else 11)
-        ingest = compare_ingest(1_048_576 if quick else 2_097_152, Path(folder), 3 if quick else 9)
+        ingest = compare_ingest(2_097_152 if quick else 4_194_304, Path(folder), 3 if quick else 7)
     goals = {"vectors": GOAL_VECTORS, "columns": GOAL_COLUMNS, "tfx_bsl": GOAL_TFX_BSL}
     holds = all(ratio >= goals[side] for side, ratio in encoding.items()) and ingest <= GOAL_INGEST
     conclude(

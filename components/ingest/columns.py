@@ -68,3 +68,13 @@ def raw_numbers(column: pa.Array) -> np.ndarray:
     if not column.null_count:
         return np.from_dlpack(column)
     return np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())[column.offset :][: len(column)]
+
+
+def row_numbers(chosen: np.ndarray) -> pa.Array:
+    """Return numbers of rows as Arrow takes them; its own `array` would import pandas first.
+
+    Args:
+        chosen: The numbers, int64 (N,).
+    """
+    numbers = np.ascontiguousarray(chosen, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])

@@ -12,7 +12,7 @@ from components.ingest.columns import as_numpy, check_column
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.data import Data
 
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 16_384
 RESERVED = ("label", "prediction", "confidence", "request_id", "ts")
 """Names that reports and the request log use for columns of their own."""
 

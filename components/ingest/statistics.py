@@ -13,7 +13,7 @@ from estafet.schema import CategoricalFeature, NumericFeature
 
 MAX_CATEGORIES = 10_000
 MAX_COUNTED_WORDS = 250_000
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE = 32_768
 NUM_ROWS_LOOKED_AT = 64
 
 
@@ -83,13 +83,17 @@ def _described(values_KN: np.ndarray) -> NumericStatistics:
     """Describe some rows, float64 (K, N), which are overwritten."""
     found = NumericStatistics(len(values_KN))
     found._num_rows = values_KN.shape[1]
-    is_missing_KN = np.isnan(values_KN)
-    has_missing = is_missing_KN.any()
-    found._counts = found._num_rows - is_missing_KN.sum(axis=1, dtype=np.float64)
-    found._lows = np.fmin.reduce(values_KN, axis=1, initial=np.inf)
-    found._highs = np.fmax.reduce(values_KN, axis=1, initial=-np.inf)
+    sums = values_KN.sum(axis=1)
+    has_missing = bool(np.isnan(sums).any())
+    found._counts = np.full(len(values_KN), float(found._num_rows))
+    if has_missing:
+        is_missing_KN = np.isnan(values_KN)
+        found._counts -= is_missing_KN.sum(axis=1, dtype=np.float64)
+        sums = np.nansum(values_KN, axis=1)
+    low, high = (np.fmin, np.fmax) if has_missing else (np.minimum, np.maximum)
+    found._lows = low.reduce(values_KN, axis=1, initial=np.inf)
+    found._highs = high.reduce(values_KN, axis=1, initial=-np.inf)
     found._whole = _are_whole(values_KN)
-    sums = np.nansum(values_KN, axis=1) if has_missing else values_KN.sum(axis=1)
     found._means = np.divide(sums, found._counts, out=np.zeros_like(sums), where=found._counts > 0)
     values_KN -= found._means[:, None]
     if has_missing:

@@ -19,7 +19,7 @@ from estafet.records.checksums import advanced
 from estafet.records.framing import NUM_FOOTER_BYTES, NUM_HEADER_BYTES, header, mask
 from estafet.records.protobuf import FLOAT_LIST, INT64_LIST, entry_head, int_width, tag
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE = 32_768
 MAX_AFFINE_WORDS = 64
 """Above so many words in a row, a checksum of each row is faster than adding up what each word changes."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.ingest.columns import is_known, raw_numbers
+from components.ingest.columns import is_known, raw_numbers, row_numbers
 from components.ingest.quality.word_counts import WordCounts
 from estafet.source_schema import ColumnType, SourceColumn, SourceSchema
 
@@ -198,7 +198,7 @@ class TableProfile:
     def add(self, columns: pa.RecordBatch) -> None:
         """Take in some rows; each batch has the same columns."""
         chosen, keep = self._sampled(len(columns)) if self._num_sampled else (_NONE, _NONE)
-        sampled = columns.take(pa.array(chosen))
+        sampled = columns.take(row_numbers(chosen))
         for i, name in enumerate(columns.schema.names):
             if name not in self.columns:
                 self.columns[name] = ColumnProfile(_kind(columns.schema.field(i).type))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.ingest.batches import Batch, Problem
-from components.ingest.columns import is_known, is_true, raw_numbers
+from components.ingest.columns import is_known, is_true, raw_numbers, row_numbers
 from components.ingest.quality.profile import TableProfile
 from components.ingest.sources.find import closest
 from estafet.errors import DataError
@@ -200,7 +200,7 @@ def _category_problems(name: str, values: pa.Array, categories: tuple[str, ...])
     is_allowed = pc.is_in(words, value_set=pa.array(["", *categories], pa.string()))
     rows = np.flatnonzero(~is_true(is_allowed) & is_known(words))
     if len(rows):
-        bad_words = words.take(pa.array(rows))
+        bad_words = words.take(row_numbers(rows))
         yield Problem("category", name, rows, lambda i: _not_among(bad_words[i].as_py(), categories))
 
 

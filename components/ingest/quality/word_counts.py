@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.ingest.columns import as_numpy, is_true
+from components.ingest.columns import as_numpy, is_true, row_numbers
 
 MAX_EXACT = 10_000
 """So many different words are counted exactly; of more, the rare ones are forgotten."""
@@ -34,7 +34,7 @@ class WordCounts:
     def __init__(self) -> None:
         self.num_seen = 0
         self.has_long = False
-        self._words = pa.array([], pa.string())
+        self._words = pa.nulls(0, pa.string())
         self._counts = np.empty(0, np.int64)
         self._missed = np.empty(0, np.int64)  # how many of each word may have been forgotten before it was kept
         self._forgotten = 0  # how many of any word may have been forgotten
@@ -88,7 +88,7 @@ class WordCounts:
         self._counts[places[is_known]] += counts[is_known]
         self._missed[places[is_known]] += missed[is_known]
         self._missed[is_own_only] += forgotten
-        self._words = pa.concat_arrays([self._words, words.filter(pa.array(~is_known))])
+        self._words = pa.concat_arrays([self._words, words.take(row_numbers(np.flatnonzero(~is_known)))])
         self._counts = np.concatenate([self._counts, counts[~is_known]])
         self._missed = np.concatenate([self._missed, missed[~is_known] + self._forgotten])
         self._forgotten += forgotten
@@ -99,6 +99,6 @@ class WordCounts:
         """Drop the words that cannot be frequent."""
         bound = max(self._forgotten, math.ceil(self.num_seen / MAX_EXACT))
         keep = self._counts + self._missed > bound
-        self._words = self._words.filter(pa.array(keep))
+        self._words = self._words.take(row_numbers(np.flatnonzero(keep)))
         self._counts, self._missed = self._counts[keep], self._missed[keep]
         self._forgotten = bound

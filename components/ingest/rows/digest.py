@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from components.ingest.columns import as_numpy
 
 NAN_BITS = np.uint32(0x7FC00000)
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 16_384
 LANES = 2
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.ingest.columns import row_numbers
 from components.ingest.rows.digest import coefficients
 from components.ingest.rows.plan import Plan
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.statistics import NumericStatistics, WordStatistics
 from estafet.records.encoding import encode, int_width
 
-EXAMPLES_AT_ONCE = 16_384
+EXAMPLES_AT_ONCE = 65_536
 NUM_PLACES = 2**16
 FRAME_BYTES = 48
 """What an example takes beside its values, about: the frame, the keys and the label."""
@@ -101,7 +102,7 @@ class Columns:
         return int(self.class_indices.max(initial=-1)) + 1
 
     def told_apart(self, rows: Rows) -> Rows:
-        """Return rows by rising digest whose digests differ where large whole numbers do that are one as float32.
+        """Return rows whose digests differ where large whole numbers do that are one as float32.
 
         The digest's first half, which decides about the split, stays as it is: to a model such rows are the same.
         """
@@ -109,7 +110,7 @@ class Columns:
             return rows
         digests_N2 = rows.digests.copy()
         digests_N2[:, 1] += rows.integers.view(np.uint64) @ self.large
-        return replace(rows, digests=digests_N2).by_digest()
+        return replace(rows, digests=digests_N2)
 
     def arranged(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the floats (N, F), the whole numbers (N, I) and the labels (N,) of some rows as they are stored."""
@@ -160,22 +161,28 @@ class EncodedBucket:
 
 
 def encode_bucket(
-    rows: Rows, parts_N: np.ndarray, columns: Columns, training: tuple[int, ...], piece_bytes: int
+    rows: Rows,
+    divide: Callable[[Rows], np.ndarray],
+    columns: Columns,
+    training: tuple[int, ...],
+    piece_bytes: int,
 ) -> EncodedBucket:
     """Encode the rows of a bucket.
 
     Within each part the classes are mixed evenly, so that any first stretch of it is a stratified sample.
 
     Args:
-        rows: The rows by rising digest.
-        parts_N: The number of each row's part, int8.
+        rows: The rows, in no particular order.
+        divide: Gives rows by rising digest, which lack their features, the numbers of their parts, int8 (N,).
         columns: What is known of the columns.
         training: Numbers of the parts whose statistics go into the schema.
         piece_bytes: About how large a piece of a part may be; it goes into one shard.
     """
     at_once = max(1, min(EXAMPLES_AT_ONCE, piece_bytes * len(rows) // _num_bytes(rows)))
     stored = _Stored(*columns.arranged(rows), rows.words)
-    labels_N = stored.labels
+    order_N = rows.order()
+    outline, labels_N = rows.outline(order_N), stored.labels[order_N]
+    parts_N = divide(outline)
     numbers = NumericStatistics(len(columns.numeric) + len(columns.integers) + 1)
     words = tuple(WordStatistics() for _ in rows.words)
     parts = {}
@@ -185,7 +192,7 @@ def encode_bucket(
         mixed = chosen[_mixed(labels)] if columns.class_indices is not None else chosen
         framed = []
         for some in np.split(mixed, range(at_once, len(mixed), at_once)):
-            piece = stored.take(some)
+            piece = stored.take(order_N[some])
             framed.append((encode(piece.columns(columns), widths=columns.widths), len(some)))
             if part in training:
                 numbers.add(piece.numeric, piece.integers, piece.labels[:, None])
@@ -193,11 +200,11 @@ def encode_bucket(
                     statistics.add(column)
         parts[part] = PartOfBucket(
             tuple(framed),
-            _contents(rows.digests[chosen], labels),
+            _contents(outline.digests[chosen], labels),
             None if columns.class_indices is None else np.bincount(labels, minlength=columns.num_classes),
-            np.unique(rows.draws[chosen]) if columns.is_grouped else None,
+            np.unique(outline.draws[chosen]) if columns.is_grouped else None,
         )
-    return EncodedBucket(parts, numbers, words, *_duplicates(rows.digests, parts_N))
+    return EncodedBucket(parts, numbers, words, *_duplicates(outline.digests, parts_N))
 
 
 def _num_bytes(rows: Rows) -> int:
@@ -216,7 +223,7 @@ class _Stored:
     words: tuple[pa.Array, ...]
 
     def take(self, chosen: np.ndarray) -> _Stored:
-        words = tuple(column.take(pa.array(chosen)) for column in self.words)
+        words = tuple(column.take(row_numbers(chosen)) for column in self.words)
         numbers = (array.take(chosen, axis=0) for array in (self.numeric, self.integers, self.labels))
         return _Stored(*numbers, words)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+
+from components.ingest.columns import row_numbers
 
 MISSING_INTEGER = np.iinfo(np.int64).min
 """What stands for a missing whole number until it is known whether its column has any."""
@@ -42,14 +44,20 @@ class Rows:
         """Memory that the rows take."""
         return sum(array.nbytes for array in (*self._arrays().values(), *self.words))
 
-    def by_digest(self) -> Rows:
-        """Return the rows by rising digest; those with one digest have one content, so their order does not count."""
+    def order(self) -> np.ndarray:
+        """Return the numbers of the rows by rising digest, int64 (N,).
+
+        Those with one digest have one content, so their order does not count.
+        """
         first_N, second_N = self.digests[:, 0], self.digests[:, 1]
         order_N = np.argsort(first_N)
         sorted_N = first_N[order_N]
-        if np.any(sorted_N[1:] == sorted_N[:-1]):
-            order_N = np.lexsort((second_N, first_N))
-        return self.take(order_N)
+        return np.lexsort((second_N, first_N)) if np.any(sorted_N[1:] == sorted_N[:-1]) else order_N
+
+    def outline(self, chosen: np.ndarray) -> Rows:
+        """Return some of the rows, by their numbers, without their features."""
+        bare = replace(self, numeric=self.numeric[:, :0], integers=self.integers[:, :0], words=())
+        return bare.take(chosen)
 
     def slice(self, first: int, end: int) -> Rows:
         """Return the rows from `first` up to `end`, without copying them."""
@@ -59,7 +67,7 @@ class Rows:
     def take(self, chosen: np.ndarray) -> Rows:
         """Return some of the rows, by their numbers."""
         arrays = {name: array.take(chosen, axis=0) for name, array in self._arrays().items()}
-        return Rows(**arrays, words=tuple(words.take(pa.array(chosen)) for words in self.words))
+        return Rows(**arrays, words=tuple(words.take(row_numbers(chosen)) for words in self.words))
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from components.ingest.rows.rows import Rows
 
-MEMORY_BYTES = 128 * 10**6
+MEMORY_BYTES = 256 * 10**6
 BUCKET_BYTES = 16 * 10**6
 """What a bucket on disk is to have."""
 MAX_BUCKETS_LOG2 = 8
@@ -65,15 +65,15 @@ class Spool:
             self._write_out()
 
     def buckets(self) -> Iterator[Callable[[], Rows]]:
-        """Give what gives the rows of each bucket by rising digest, bucket after bucket with rising digests."""
+        """Give what gives the rows of each bucket, bucket after bucket with rising digests."""
         if self._files:
             self._write_out()
-            yield from (partial(file.sorted_rows) for file in self._files if file.has_rows)
+            yield from (file.read for file in self._files if file.has_rows)
         else:
             num_buckets_log2 = max(0, (self.num_rows // ROWS_IN_MEMORY_BUCKET).bit_length())
             for pieces in _by_bucket(self._waiting, num_buckets_log2):
                 if pieces:
-                    yield partial(_sorted_rows, pieces)
+                    yield partial(Rows.joined, pieces)
 
     def _open(self, num_bytes: float) -> None:
         num_buckets_log2 = min(MAX_BUCKETS_LOG2, max(1, int(num_bytes // BUCKET_BYTES).bit_length()))
@@ -109,12 +109,12 @@ class _BucketFile:
             self._like = rows.slice(0, 0)
         self._writer.write_batch(batch)
 
-    def sorted_rows(self) -> Rows:
+    def read(self) -> Rows:
         self._close()
         with pa.OSFile(str(self._path), "rb") as file:
             rows = Rows.from_table(pa.ipc.open_stream(file).read_all(), self._like)
         self.remove()
-        return rows.by_digest()
+        return rows
 
     def remove(self) -> None:
         try:
@@ -129,10 +129,6 @@ class _BucketFile:
         with self._file:
             if self._writer is not None:
                 self._writer.close()
-
-
-def _sorted_rows(pieces: list[Rows]) -> Rows:
-    return Rows.joined(pieces).by_digest()
 
 
 def _by_bucket(batches: list[Rows], num_buckets_log2: int) -> Iterator[list[Rows]]:

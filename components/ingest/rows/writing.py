@@ -103,8 +103,7 @@ def _encoded(
     spool: Spool, known: Columns, divided: Division, piece_bytes: int, num_threads: int
 ) -> Iterator[EncodedBucket]:
     def encoded(bucket: Callable[[], Rows]) -> EncodedBucket:
-        rows = known.told_apart(bucket())
-        return encode_bucket(rows, divided.parts(rows), known, divided.training, piece_bytes)
+        return encode_bucket(known.told_apart(bucket()), divided.parts, known, divided.training, piece_bytes)
 
     # A stratified division counts as it goes, so it goes in order.
     return in_order(encoded, spool.buckets(), 1 if divided.is_in_order else min(num_threads, MAX_BUCKETS_AT_ONCE))
