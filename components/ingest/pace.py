@@ -23,7 +23,7 @@ class Pace:
     def said(self, num_rows: int, num_bytes: int) -> str:
         """Return words such as `reading 212k rows/s · 52 of 214 MB`."""
         elapsed_s = max(1e-3, time.monotonic() - self._started)
-        return f"reading {_short(num_rows / elapsed_s)} {self._what}/s · {self._sizes(num_bytes)}"
+        return f"reading {short(num_rows / elapsed_s)} {self._what}/s · {self._sizes(num_bytes)}"
 
     def _sizes(self, num_bytes: int) -> str:
         size, unit = next(((each, name) for each, name in THOUSANDS if self._total_bytes >= each), (1, ""))
@@ -31,7 +31,7 @@ class Pace:
         return f"{num_bytes / size:.{digits}f} of {self._total_bytes / size:.{digits}f} {unit}B"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """Return a number in at most four signs, such as `950`, `1.2k` or `212k`."""
     for size, name in THOUSANDS:
         if number >= size:

@@ -10,6 +10,7 @@ from components.ingest.images.examining import Bad, Examined, Examiner, PartsOf
 from components.ingest.images.ledger import Ledger
 from components.ingest.images.pictures import Pictures, mixed_order, shown
 from components.ingest.ordered import in_order
+from components.ingest.pace import short
 from components.ingest.quality.anomalies import Anomalies
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
@@ -54,6 +55,7 @@ class Passes:
         self._order = mixed_order(pictures.names, ledger.labels)
         # It must not depend on the threads, since what is written together stays together in a shard.
         self._at_once = _num_at_once(pictures, self._order[:NUM_SIZES].tolist())
+        self._num_bytes = 0
 
     def examine(self, parts_of: PartsOf | None = None, write: Write | None = None) -> None:
         """Check and digest each image, and write those that are kept.
@@ -77,6 +79,7 @@ class Passes:
                 if write and self._ledger.is_kept[number]:
                     write(*examiner.frame_one(examined, bad), 1)
             for part, framed, num_examples in examined.framed:
+                self._num_bytes += len(framed)
                 write(part, framed, num_examples)
 
     def frame(self, parts_of: PartsOf, write: Write) -> None:
@@ -94,6 +97,7 @@ class Passes:
 
         for framed in self._each(framed_from, "writing images"):
             for part, records, num_examples in framed:
+                self._num_bytes += len(records)
                 write(part, records, num_examples)
 
     def _tell(self, number: int, bad: Bad) -> bool:
@@ -103,14 +107,18 @@ class Passes:
         )
 
     def _each(self, work: Callable[[int], Result], what: str) -> Iterator[Result]:
-        """Yield what `work` makes of each start of a slice, in order, and say once a second how fast that goes."""
+        """Yield what `work` makes of each start of a slice, in order.
+
+        Say once a second how fast that goes, and how much is written.
+        """
         total, started = len(self._order), time.monotonic()
         said, message = started, what
         for i, result in enumerate(in_order(work, range(0, total, self._at_once), self._num_threads)):
             yield result
             num_done, now = min(total, (i + 1) * self._at_once), time.monotonic()
             if now - said > 1 or num_done == total:
-                said, message = now, f"{what}, {num_done / max(1e-3, now - started):,.0f} a second"
+                written = f" · {short(self._num_bytes)}B" if self._num_bytes else ""
+                said, message = now, f"{what}, {num_done / max(1e-3, now - started):,.0f} a second{written}"
             self._progress(message, num_done, total)
 
 

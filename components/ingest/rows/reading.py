@@ -42,6 +42,7 @@ class Found:
         counts: For classification, rows of each class by its number.
         times: For a split by time, reads the times of all rows.
         kept: For a split by time, which rows of each batch are kept.
+        num_numbered: For a split by time, how many rows have been given their numbers.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Found:
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     times: TimeReader | None = None
     kept: list[np.ndarray] = field(default_factory=list)
+    num_numbered: int = 0
 
     def take(self, prepared: Prepared, keep: np.ndarray) -> Rows:
         """Take in a batch, and return the rows of it that are kept."""
@@ -64,7 +66,8 @@ class Found:
             rows = replace(rows, labels=self.classes.add(prepared.classes)[rows.labels])
         self._count_words(prepared)
         if self.times is not None:
-            rows = replace(rows, numbers=sum(map(len, self.kept)) + prepared.order)
+            rows = replace(rows, numbers=self.num_numbered + prepared.order)
+            self.num_numbered += len(keep)
             self.kept.append(keep)
         if not keep.all():
             rows = rows.take(np.flatnonzero(keep[prepared.order]))

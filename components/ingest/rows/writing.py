@@ -18,7 +18,7 @@ from components.ingest.rows.rows import Rows
 from components.ingest.rows.spool import Spool
 from components.ingest.rows.totals import Totals
 from components.ingest.written import Written
-from estafet.records.manifest import Overlap
+from estafet.records.manifest import Overlap, Shard
 from estafet.records.shards import SplitWriters
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
@@ -87,7 +87,7 @@ def _write(
     folder: Path,
     progress: Progress,
     num_threads: int,
-) -> dict:
+) -> dict[str, tuple[Shard, ...]]:
     shard_bytes = int(settings.shard_mb * 1e6)
     with SplitWriters(folder, divided.names, shard_bytes=shard_bytes, compression=settings.compression) as writers:
         for bucket in _encoded(spool, known, divided, shard_bytes // PIECES_IN_SHARD, num_threads):

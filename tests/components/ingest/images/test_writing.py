@@ -282,3 +282,20 @@ def test_labels_of_arrays_that_are_floats(ingested, tmp_path):
     assert ingested(tmp_path / "m.npz")[0].data_schema.label.classes == ("1", "1.5")
     with pytest.raises(DataError, match=r"3 of 60 images in '.*n\.npz' have no label, the first being row 8"):
         ingested(tmp_path / "n.npz")
+
+
+@pytest.mark.parametrize("by", ["hash", "stratified"])
+def test_progress_says_how_fast_it_is_and_how_much_is_written(animals, settings, tmp_path, by):
+    """The shards take some kilobytes: what is said last is their size, in two digits or more."""
+    said = []
+
+    manifest = step.ingest(
+        settings("image_classification", animals, split={"by": by}),
+        tmp_path / "out",
+        progress=lambda message, done=None, total=None: said.append(message),
+    )
+
+    rate, _, size = said[-1].partition(" · ")
+    assert rate.startswith("writing images, ") and rate.endswith(" a second")
+    num_bytes = sum(shard.num_bytes for split in manifest.splits.values() for shard in split.shards)
+    assert float(size.removesuffix("kB")) == pytest.approx(num_bytes / 1000, rel=0.06)
