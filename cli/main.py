@@ -18,6 +18,8 @@ COMMANDS = {
     "explain": ("cli.explain:explain", "Say which steps would run, and why."),
     "init": ("cli.init:init", "Look at data and write a run file that runs."),
     "inspect": ("cli.inspect:inspect", "Say what raw data or an ingested data set hold, and what is wrong."),
+    "batch-sizes": ("cli.batch_sizes:batch_sizes", "Compare batch sizes: time, metric and memory of each."),
+    "train-workers": ("cli.train_workers:train_workers", "Train one model with several processes or machines."),
     "serve": ("cli.serve:serve", "Serve the newest version of the model over REST."),
     "monitor": ("cli.monitor:monitor", "Compare the served requests with the training data; retrain on drift."),
     "experiments": ("cli.experiments:experiments", "Open MLflow's page on this run file's store."),

@@ -5,6 +5,7 @@ EstafetError (1)
 ├── DataError (3)            the data are missing, unreadable or do not fit the task
 ├── ServiceUnavailable (4)   something outside did not answer; the same command may work later
 ├── GateRefused (5)          a gate said no: nothing is broken, but nothing was deployed
+├── Preempted (143)          the process was told to end; what it had done is saved, and the same command goes on
 └── StepFailed (1)           a step ended badly in a way that no class above describes
 """
 
@@ -62,10 +63,17 @@ class GateRefused(EstafetError):
     exit_status = 5
 
 
+class Preempted(EstafetError):
+    """The process was told to end (SIGTERM), and saved what it had done; the same command goes on from there."""
+
+    exit_status = 143
+
+
 class StepFailed(EstafetError):
     """A step ended badly in a way that no narrower class describes."""
 
 
 BY_NAME = {
-    kind.__name__: kind for kind in (EstafetError, ConfigError, DataError, ServiceUnavailable, GateRefused, StepFailed)
+    kind.__name__: kind
+    for kind in (EstafetError, ConfigError, DataError, ServiceUnavailable, GateRefused, Preempted, StepFailed)
 }

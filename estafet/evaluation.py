@@ -68,6 +68,25 @@ class ChampionComparison(_Part):
         return "better than the champion" if self.low > 0 else "worse than the champion"
 
 
+class Companion(_Part):
+    """One of several models that were trained for one release, on the same examples."""
+
+    name: str
+    """Its folder in the model's `company/`, or `released`."""
+    role: str
+    """model, member, ensemble, teacher or student."""
+    about: str
+    """What it is, in a few words."""
+    metrics: dict[str, float]
+    num_parameters: int
+    size_bytes: int
+    """Size of its `.keras` file, which has no optimiser."""
+    latency_ms: float
+    """Median time for one example, in milliseconds."""
+    examples_per_s: float
+    """Examples per second in batches of 64, from the median time of a batch."""
+
+
 class Evaluation(_Part):
     """What `evaluate` found out about a candidate."""
 
@@ -82,6 +101,10 @@ class Evaluation(_Part):
     """Metrics of simple models on the same examples, by the model's name."""
     gates: tuple[GateResult, ...] = ()
     champion: ChampionComparison | None = None
+    company: tuple[Companion, ...] = ()
+    """The model and those that it was made of or learned from, where there are any; it comes last."""
+    bought: str = ""
+    """What that bought, in a sentence."""
     classes: tuple[str, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     """For at most 100 classes: number of examples by true class (row) and predicted class (column)."""

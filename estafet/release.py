@@ -99,7 +99,8 @@ class Contract(_Part):
             times = TensorSpec(name=TIME_INPUT, dtype="int64", shape=shape[:1])
             return (values, times) if self.data_schema.calendar else (values,)
         numeric = [TensorSpec(name=feature.name, dtype="float32") for feature in self.data_schema.numeric]
-        words = [TensorSpec(name=feature.name, dtype="string") for feature in self.data_schema.categorical]
+        of_words = (*self.data_schema.categorical, *self.data_schema.text)
+        words = [TensorSpec(name=feature.name, dtype="string") for feature in of_words]
         return (*numeric, *words)
 
     def outputs(self) -> tuple[TensorSpec, ...]:

@@ -38,6 +38,24 @@ class CategoricalFeature(_Part):
     missing_share: float
 
 
+class TextFeature(_Part):
+    """A column of free text; the statistics are those of the training split, words being those of `estafet.words`."""
+
+    kind: Literal["text"] = "text"
+    name: str
+    vocabulary: tuple[str, ...]
+    """The words that occur at least twice, most frequent first, at most 20,000; all words where each occurs once."""
+    known_share: float
+    """Share of the words that the vocabulary covers, about; 1 where there are no words."""
+    mean_words: float
+    """Mean number of words of a text, missing ones not counted; 0 where all are missing."""
+    words_95: int
+    """So many words or fewer have 95 % of the texts, missing ones not counted, at most 10,000."""
+    mean_bytes: float
+    """Mean length in UTF-8, missing ones counted as 0."""
+    missing_share: float
+
+
 class Label(_Part):
     """What is predicted."""
 
@@ -56,6 +74,7 @@ class Schema(_Part):
     numeric: tuple[NumericFeature, ...] = ()
     """Those that are stored as floats come first. For forecasting: the channels, the series to forecast first."""
     categorical: tuple[CategoricalFeature, ...] = ()
+    text: tuple[TextFeature, ...] = ()
     label: Label
     time: str | None = None
     """For forecasting: the column with the time of each step."""

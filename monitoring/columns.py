@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from estafet import words
 from estafet.errors import DataError
 from estafet.images import DESCRIPTORS, describe_image
 from estafet.release import IMAGE_INPUT, SERIES_INPUT, Contract
@@ -37,14 +38,16 @@ def request_columns(requests: pa.Table, contract: Contract) -> dict[str, np.ndar
         return series_columns(requests, contract)
     if contract.task is Task.IMAGE_CLASSIFICATION:
         return _image_columns(requests) | _answers(requests)
-    return _features(requests, contract) | _answers(requests)
+    return _features(requests, contract) | _text_columns(requests, contract) | _answers(requests)
 
 
 def features(contract: Contract) -> tuple[str, ...]:
-    """Return the names of the watched inputs of tables and images."""
+    """Return the names of the watched inputs of tables and images; of texts their descriptors are."""
     if contract.task is Task.IMAGE_CLASSIFICATION:
         return DESCRIPTORS
-    return tuple(part.name for part in (*contract.data_schema.numeric, *contract.data_schema.categorical))
+    schema = contract.data_schema
+    texts = (name for part in schema.text for name in words.descriptors(part.name))
+    return (*(part.name for part in (*schema.numeric, *schema.categorical)), *texts)
 
 
 def series_columns(table: pa.Table, contract: Contract) -> dict[str, np.ndarray]:
@@ -102,6 +105,15 @@ def _answers(table: pa.Table) -> dict[str, np.ndarray]:
     if CONFIDENCE in answers and answers[CONFIDENCE].dtype != object:
         answers[CONFIDENCE] = np.round(answers[CONFIDENCE], CONFIDENCE_DECIMALS)
     return answers
+
+
+def _text_columns(requests: pa.Table, contract: Contract) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for part in contract.data_schema.text:
+        if (stored := input_column(part.name)) in requests.column_names:
+            texts = requests[stored].cast("string").combine_chunks()
+            found |= zip(words.descriptors(part.name), words.describe(texts, part.vocabulary), strict=True)
+    return found
 
 
 def _image_columns(requests: pa.Table) -> dict[str, np.ndarray]:

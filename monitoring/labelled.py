@@ -172,7 +172,8 @@ def _write_table(path: Path, index: pa.Table, contract: Contract, data: Data, so
 
     kind = path.suffix.removeprefix(".")
     schema = source_schema(sources, kind, data)
-    features = [part.name for part in (*contract.data_schema.numeric, *contract.data_schema.categorical)]
+    of_model = contract.data_schema
+    features = [part.name for part in (*of_model.numeric, *of_model.categorical, *of_model.text)]
     label = data.label or "label"
     others = [name for name in (data.time, data.split.group_by) if name]
     names = schema.names if schema is not None else [*features, label, *others]

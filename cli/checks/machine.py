@@ -29,7 +29,7 @@ def memory() -> Check:
     total, available = _memory_bytes()
     found = f"{available / GB:.1f} of {total / GB:.1f} GB available"
     if available < MEMORY_GB * GB:
-        return warn("memory", found, "close other programs, or make train.batch.max and data.image_size smaller")
+        return warn("memory", found, "close other programs, or make train.batch.limit and data.image_size smaller")
     return ok("memory", found)
 
 

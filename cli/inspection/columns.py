@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from cli.inspection import charts
 from cli.inspection.sections import in_percent
+from estafet import words
+from estafet.schema import TextFeature
 
 NUM_BINS = 30
 CATEGORIES_DRAWN = 6
@@ -44,6 +47,21 @@ def word_card(
     if len(counts) > len(drawn) and others > 0:
         drawn["(others)"] = others
     return charts.Card(name, f"{many}{_missing(missing_share)}", charts.bars(drawn, total))
+
+
+def text_card(feature: TextFeature, texts: Sequence[str]) -> charts.Card:
+    """Return the card of a column of texts, with a histogram of their numbers of words.
+
+    Args:
+        feature: The column.
+        texts: Some of its texts, empty where missing.
+    """
+    import pyarrow as pa
+
+    words_N, _ = words.describe(pa.array(texts, pa.string()), feature.vocabulary)
+    drawn = number_card(feature.name, "integer", feature.missing_share, words_N)
+    text = f"text, a vocabulary of {len(feature.vocabulary):,}{_missing(feature.missing_share)}; words in a text:"
+    return replace(drawn, text=text)
 
 
 def _counts(values_N: np.ndarray, num_bins: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cli.inspection import charts, mosaic
-from cli.inspection.columns import number_card, word_card
+from cli.inspection.columns import number_card, text_card, word_card
 from cli.inspection.examples import named_values, series_name
 from cli.inspection.inspected import Inspected
 from cli.inspection.sections import Section, in_percent
@@ -29,7 +29,7 @@ def about_contents(seen: Inspected) -> Iterator[Section]:
         yield _classes(seen)
     if seen.is_series:
         yield _series(seen)
-    if schema.numeric or schema.categorical:
+    if schema.numeric or schema.categorical or schema.text:
         yield _columns(seen)
     if seen.manifest.task == Task.IMAGE_CLASSIFICATION:
         height, width, channels = seen.manifest.image_shape
@@ -100,6 +100,11 @@ def _columns(seen: Inspected) -> Section:
             rows.append({"column": feature.name, "type": "category", "missing": in_percent(feature.missing_share),
                          "most frequent": ", ".join(feature.categories[:5]) or "none"})  # fmt: skip
             made.append(word_card(feature.name, len(feature.categories), feature.missing_share, counts, len(values)))
+    for text in schema.text:
+        texts = [row.get(text.name) or "" for row in sample]
+        rows.append({"column": text.name, "type": "text", "missing": in_percent(text.missing_share),
+                     "most frequent": ", ".join(text.vocabulary[:5]) or "none"})  # fmt: skip
+        made.append(text_card(text, texts))
     shown = [{key: row.get(key) for key in dict.fromkeys(key for each in rows for key in each)} for row in rows]
     text = f"Statistics of the training split; the charts show {len(sample):,} of its records, evenly spread."
     return Section("Columns", text, rows=tuple(shown), limit=COLUMNS_ON_TERMINAL, cards=tuple(made))

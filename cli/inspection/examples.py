@@ -53,8 +53,9 @@ def _by_vector(record: Record, manifest: Manifest) -> Iterator[tuple[str, object
     floats, integers = iter(record.get("numeric", ())), iter(record.get("integers", ()))
     for feature in schema.numeric:
         yield feature.name, _number(next(floats)) if feature.storage == "float" else int(next(integers))
-    for feature, word in zip(schema.categorical, record.get("categorical", ()), strict=True):
-        yield feature.name, word.decode() or None
+    for key, of_kind in (("categorical", schema.categorical), ("text", schema.text)):
+        for feature, word in zip(of_kind, record.get(key, ()), strict=True):
+            yield feature.name, word.decode() or None
 
 
 def _by_column(record: Record, manifest: Manifest) -> Iterator[tuple[str, object]]:
@@ -63,7 +64,7 @@ def _by_column(record: Record, manifest: Manifest) -> Iterator[tuple[str, object
         value = record.get(feature.name)
         whole = feature.storage == "int"
         yield feature.name, None if value is None or not len(value) else int(value[0]) if whole else _number(value[0])
-    for feature in schema.categorical:
+    for feature in (*schema.categorical, *schema.text):
         words = record.get(feature.name) or [b""]
         yield feature.name, words[0].decode() or None
 

@@ -142,7 +142,10 @@ def _row(name: str, column: ColumnProfile) -> dict[str, object]:
         return row | {"mean": _known(column.mean)}
     if column.kind == "word":
         distinct = column.num_distinct
-        words = ", ".join(f"{_short(word)} ({count:,})" for word, count in column.top[:FREQUENT_WORDS])
+        top = column.top[:FREQUENT_WORDS]
+        words = ", ".join(f"{_short(word)} ({count:,})" for word, count in top)
+        if len(top) == FREQUENT_WORDS and top[0][1] == 1:
+            words = "none occurs twice"
         return row | {"distinct": "very many" if distinct is None else distinct, "most frequent": words}
     return row
 

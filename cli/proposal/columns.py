@@ -86,6 +86,15 @@ class Column:
         values = pc.cast(self.values, pa.int8()) if self.is_truth else self.values
         return pc.cast(values, pa.float64(), safe=False).fill_null(np.nan).to_numpy()
 
+    @cached_property
+    def is_free_text(self) -> bool:
+        """Whether it holds sentences, from whose words a model can learn."""
+        import pyarrow as pa
+
+        from components.ingest.texts import is_free_text
+
+        return self.kind == "word" and is_free_text(self.values.cast(pa.string()))
+
     @property
     def looks_like_classes(self) -> bool:
         """Whether its values are few enough to be classes: words, truth values, or a handful of whole numbers."""
@@ -100,7 +109,7 @@ class Column:
         """Whether each row has a value of its own that says nothing: an id, a running number, a name."""
         import numpy as np
 
-        if self.kind not in ("number", "word") or self.num_distinct < len(self.values):
+        if self.kind not in ("number", "word") or self.num_distinct < len(self.values) or self.is_free_text:
             return False
         named = self._is_named_as_identifier
         if named or len(self.values) <= MIN_ROWS_TO_TELL:

@@ -102,6 +102,7 @@ def _table(look: TableLook, task: Task | None, label: str | None) -> Guess:
     _check_label(chosen, task, columns)
     made.data["label"] = (chosen.name, f"{_describe_label(chosen, task)}: {why_label}")
     _leave_out(made, columns, {chosen.name})
+    _read_texts(made, columns, {chosen.name})
     _tolerate_missing_labels(made, chosen)
     made.data["split"] = _split(look.num_rows)
     for name in (name for name, column in columns.items() if column is not chosen and column.may_tell_groups):
@@ -150,7 +151,7 @@ def _choose_label(columns: dict[str, Column], label: str | None, series: Series 
         return columns[label], "as you said"
     apart = {series.time.name, *series.keys} if series else set()
     possible = [c for c in columns.values() if c.kind in ("number", "word") and not c.is_identifier]
-    possible = [c for c in possible if c.name not in apart]
+    possible = [c for c in possible if c.name not in apart and not c.is_free_text]
     if not possible:
         raise DataError("no column could be a label.", hint="name one with --label COLUMN.")
     for name in LABEL_NAMES:
@@ -192,7 +193,8 @@ def _series_to_forecast(
 
 
 def _check_label(label: Column, task: Task, columns: dict[str, Column]) -> None:
-    others = [c.name for c in columns.values() if c.looks_like_classes and c is not label and c.num_distinct > 1]
+    possible = [c for c in columns.values() if c.looks_like_classes and not c.is_free_text]
+    others = [c.name for c in possible if c is not label and c.num_distinct > 1]
     hint = f"name another with --label: {', '.join(others[:10])}." if others else "name another with --label COLUMN."
     if label.kind not in ("number", "word"):
         raise DataError(f"'{label.name}' holds neither numbers nor words that a model could predict.", hint=hint)
@@ -240,6 +242,13 @@ def _leave_out(made: Guess, columns: dict[str, Column], used: set[str]) -> None:
     if reasons:
         shown = "; ".join(f"{name}: {reason}" for name, reason in list(reasons.items())[:3])
         made.data["ignore"] = (list(reasons), shown + ("; …" if len(reasons) > 3 else ""))
+
+
+def _read_texts(made: Guess, columns: dict[str, Column], used: set[str]) -> None:
+    left_out = made.data["ignore"][0] if "ignore" in made.data else ()
+    texts = [name for name, c in columns.items() if c.is_free_text and name not in used and name not in left_out]
+    if texts:
+        made.data["text"] = (texts, "free text: the model learns from the words, and from their order")
 
 
 def _tolerate_missing_labels(made: Guess, label: Column) -> None:

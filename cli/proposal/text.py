@@ -61,7 +61,7 @@ def _tune_and_train(guess: Guess) -> Iterator[str]:
     yield ""
     yield "train:"
     yield f"  epochs: {epochs}"
-    schedule = _value({"start": start, "max": largest, "growth": 2, "every_epochs": every})
+    schedule = _value({"start": start, "limit": largest, "growth": 2, "every_epochs": every})
     yield _line(f"  batch: {schedule}", "it doubles")
     yield _line(f"  early_stopping_patience: {patience}", "epochs without a better validation loss")
 

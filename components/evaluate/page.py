@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.evaluate import plots
+from components.evaluate import bought, plots
 from components.evaluate.metrics import Outcome
 from estafet.evaluation import ChampionComparison, Evaluation, GateResult
 from estafet.records.manifest import Manifest
@@ -89,6 +89,9 @@ def build(evaluation: Evaluation, pictures: list[tuple[Path, str]], headline: st
         everyone = {"candidate": evaluation.metrics, **evaluation.baselines}
         rows = [{"model": name, **{m: found.get(m) for m in evaluation.metrics}} for name, found in everyone.items()]
         page.heading("Beside simple models").table(rows, caption="The same examples for all.")
+    if evaluation.company:
+        page.heading("What the other models bought").text(evaluation.bought)
+        page.table(bought.rows(evaluation), caption=bought.CAPTION)
     page.heading("Predictions")
     for path, caption in pictures:
         page.figure(path, caption)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from estafet import request_log
+from estafet import request_log, words
 from estafet.files import replacing
 from estafet.images import DESCRIPTORS, describe_image
 from estafet.records.manifest import Manifest
@@ -54,10 +54,22 @@ def _features(manifest: Manifest, raw: Mapping[str, np.ndarray]) -> dict[str, np
     if manifest.task == Task.IMAGE_CLASSIFICATION:
         described = [describe_image(data) for data in raw["image_bytes"]]
         return {name: np.array([each[name] for each in described]) for name in DESCRIPTORS}
+    texts = {feature.name: feature.vocabulary for feature in manifest.data_schema.text}
     return {
         request_log.input_column(name): values.reshape(len(values), -1) if values.ndim > 2 else values
         for name, values in raw.items()
+        if name not in texts
+    } | {
+        descriptor: values
+        for name, vocabulary in texts.items()
+        for descriptor, values in _described(name, raw[name], vocabulary)
     }
+
+
+def _described(name: str, texts_N: np.ndarray, vocabulary: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+    import pyarrow as pa
+
+    return zip(words.descriptors(name), words.describe(pa.array(texts_N, pa.string()), vocabulary), strict=True)
 
 
 def _predicted(manifest: Manifest, predictions: np.ndarray) -> dict[str, np.ndarray]:

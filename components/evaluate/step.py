@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.evaluate import baselines, comparison, gates, page, reference, scoring
+from components.evaluate import baselines, bought, company, comparison, gates, page, reference, scoring
 from components.evaluate.metrics import BY_TASK, Outcome, compute, confusion
 from estafet import release
 from estafet.errors import ConfigError, DataError
@@ -66,7 +66,12 @@ def evaluate(
     version = Trained.load(model_folder).version
     evaluation = judge(settings, headline, manifest, candidate, simple, version)
     compared = _compare(settings, headline, champion, manifest, raw, candidate)
-    evaluation = evaluation.model_copy(update={"champion": compared})
+    around, single = company.score(model_folder, model, dataset_folder, manifest, candidate, progress)
+    said = bought.sentence(around, headline)
+    if single:
+        interval = comparison.bootstrap_interval(candidate, single, metric=headline, block=_block(manifest))
+        said += bought.certainty(around, headline, interval)
+    evaluation = evaluation.model_copy(update={"champion": compared, "company": around, "bought": said})
     progress("writing the reference", 3, NUM_STAGES)
     parts = [(raw, predictions)]
     if "validation" in reference.splits_to_use(len(candidate), num_examples(manifest, "validation")):
@@ -165,15 +170,20 @@ def _compare(
         served = scoring.champion_outcome(champion, manifest, raw, candidate.naive)
     except DataError as error:
         return comparison.skipped(champion, error.message)
-    window = manifest.window
     return comparison.compare(
         candidate,
         served,
         metric=headline,
         max_regression=settings.max_regression,
         folder=champion,
-        block=max(1, -(-window.horizon // window.stride)) if window else 1,
+        block=_block(manifest),
     )
+
+
+def _block(manifest: Manifest) -> int:
+    """Return how many neighbouring examples overlap, and are therefore resampled together."""
+    window = manifest.window
+    return max(1, -(-window.horizon // window.stride)) if window else 1
 
 
 def _confusion(outcome: Outcome) -> tuple[tuple[int, ...], ...] | None:
@@ -188,7 +198,12 @@ def _track(tracker: Tracker, evaluation: Evaluation, pictures: list[Path], out: 
         metrics |= {f"baseline/{name.replace(' ', '_')}/{metric}": value for metric, value in found.items()}
     if evaluation.champion and evaluation.champion.status == "compared":
         metrics |= {f"champion/{name}": value for name, value in evaluation.champion.champion_metrics.items()}
+    for companion in evaluation.company:
+        measured = {key: getattr(companion, key) for key in company.MEASURED}
+        metrics |= {f"company/{companion.name}/{k}": value for k, value in {**companion.metrics, **measured}.items()}
     tracker.log_metrics(metrics)
+    if evaluation.bought:
+        tracker.log_tags({"estafet.bought": evaluation.bought})
     tracker.log_tags({"estafet.evaluation": summary(evaluation), "estafet.passed": str(evaluation.passed).lower()})
     for path in [*pictures, out / release.REPORT_FILE]:
         tracker.log_file(path, "evaluation")

@@ -85,8 +85,9 @@ def _features(raw: Tensors, contract: Contract) -> dict[str, tf.Tensor]:
         return {"values": values_NLC}
     if schema.numeric:
         features["numeric"] = tf.stack([raw[feature.name] for feature in schema.numeric], axis=1)
-    if schema.categorical:
-        features["categorical"] = tf.stack([raw[feature.name] for feature in schema.categorical], axis=1)
+    for key, of_kind in (("categorical", schema.categorical), ("text", schema.text)):
+        if of_kind:
+            features[key] = tf.stack([raw[feature.name] for feature in of_kind], axis=1)
     return features
 
 

@@ -64,8 +64,13 @@ def is_numeric(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def divide(schema: pa.Schema, names: Sequence[str]) -> tuple[list[str], list[str]]:
+def divide(schema: pa.Schema, names: Sequence[str], texts: Sequence[str] = ()) -> tuple[list[str], list[str]]:
     """Divide features into those that hold numbers and those that hold words.
+
+    Args:
+        schema: The table's columns.
+        names: The features.
+        texts: Those that are text even where no row has any.
 
     Raises:
         DataError: A column holds something else, such as times or lists.
@@ -73,9 +78,9 @@ def divide(schema: pa.Schema, names: Sequence[str]) -> tuple[list[str], list[str
     numeric, categorical = [], []
     for name in names:
         kind = schema.field(name).type
-        if is_numeric(kind):
+        if is_numeric(kind) and name not in texts:
             numeric.append(name)
-        elif is_text(kind):
+        elif is_text(kind) or name in texts:
             categorical.append(name)
         else:
             or_time = ", or name it as data.time" if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else ""

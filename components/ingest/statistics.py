@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from components.ingest.quality.word_counts import WordCounts
 from estafet.schema import CategoricalFeature, NumericFeature
 
 MAX_CATEGORIES = 10_000
@@ -112,45 +111,28 @@ def _are_whole(values_KN: np.ndarray) -> np.ndarray:
 
 
 class WordStatistics:
-    """How often each word of a column occurs.
-
-    Memory is bounded: of a column with more than `MAX_COUNTED_WORDS` different words, the rarest so far are forgotten
-    whenever there are so many, as in lossy counting; the frequent ones keep their places.
-
-    Source:
-        Manku and Motwani, "Approximate frequency counts over data streams" (2002).
-    """
+    """How often each word of a column of categories occurs, in bounded memory: see `WordCounts`."""
 
     def __init__(self):
         """Begin with nothing."""
         self._num_rows = self._num_missing = 0
-        self._counts: Counter[str] = Counter()
+        self._counts = WordCounts(MAX_COUNTED_WORDS, is_whole=True)
 
     def add(self, words: pa.Array) -> None:
         """Take in some words, UTF-8; null and the empty one count as missing."""
-        for entry in pc.value_counts(words).to_pylist():
-            self._counts[entry["values"] or ""] += entry["counts"]
+        self._num_missing += self._counts.add(words)
         self._num_rows += len(words)
-        self._num_missing += self._counts.pop("", 0)
-        self._forget()
 
     def merge(self, other: WordStatistics) -> None:
         """Take in what another one has gathered."""
-        self._counts.update(other._counts)
+        self._counts.merge(other._counts)
         self._num_rows += other._num_rows
         self._num_missing += other._num_missing
-        self._forget()
 
     def feature(self, name: str) -> CategoricalFeature:
         """Describe the column."""
-        words = sorted(self._counts, key=lambda word: (-self._counts[word], word))
         return CategoricalFeature(
             name=name,
-            categories=tuple(words[:MAX_CATEGORIES]),
+            categories=tuple(word for word, _ in self._counts.top(MAX_CATEGORIES)),
             missing_share=self._num_missing / max(1, self._num_rows),
         )
-
-    def _forget(self) -> None:
-        while len(self._counts) > MAX_COUNTED_WORDS:
-            least = min(self._counts.values())
-            self._counts = Counter({word: count for word, count in self._counts.items() if count > least})

@@ -76,6 +76,8 @@ def summary(manifest: Manifest) -> str:
     """Say in a few words what a data set holds."""
     own = {split: found.num_examples - found.num_context_steps for split, found in manifest.splits.items()}
     counts = " · ".join(f"{num:,} {split}" for split, num in own.items() if num)
+    if manifest.data_schema.text:
+        counts += f" · text: {', '.join(feature.name for feature in manifest.data_schema.text)}"
     if manifest.task == Task.FORECASTING:
         num, what = sum(anomaly.count for anomaly in manifest.anomalies if anomaly.kind == "gap"), "filled in"
     if manifest.task != Task.FORECASTING or not num:
@@ -162,6 +164,7 @@ def _version(written: Written, settings: Settings) -> str:
         "task": settings.task,
         "numeric": [feature.name for feature in schema.numeric],
         "categorical": [[feature.name, feature.categories] for feature in schema.categorical],
+        **({"text": [[feature.name, feature.vocabulary] for feature in schema.text]} if schema.text else {}),
         "label": [schema.label.name, schema.label.classes],
         "calendar": schema.calendar,
         "image_shape": written.image_shape,
@@ -180,7 +183,7 @@ def _record(manifest: Manifest, tracker: Tracker) -> None:
     tracker.log_parameters(
         {
             "dataset_version": manifest.version,
-            "num_features": len(schema.numeric) + len(schema.categorical),
+            "num_features": len(schema.numeric) + len(schema.categorical) + len(schema.text),
             **({"num_classes": len(schema.label.classes)} if schema.label.classes else {}),
         }
     )

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.train import curves
-from estafet.errors import ConfigError
+from components.train import workers, writing
+from components.train.company import training as company
+from components.train.company.surroundings import Surroundings
+from components.train.planning import plan_for
+from components.train.summary import summary
+from estafet.records import reading
 from estafet.records.manifest import Manifest
 from estafet.runfile.steps import TrainSettings
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
-from estafet.training import feeding, loop, models
-from estafet.training.batch_schedule import BatchSchedule
+from estafet.training import feeding, loop
 from estafet.training.models import ModelSpec
-from estafet.training.models.building import whole
-from estafet.training.objectives import JUDGED_BY
-from estafet.training.trained import CURVES_FILE, Trained, as_hyperparameters, count_parameters, save_model, version_of
+from estafet.training.trained import Trained
+
+__all__ = ["Settings", "plan_for", "summary", "train", "train_here"]
 
 Settings = TrainSettings
 
@@ -50,12 +52,47 @@ def train(
     Raises:
         ConfigError: The model cannot be built, or does not fit the task; `augment` is set, and there are no images.
         DataError: A split is empty or a shard is damaged.
-        StepFailed: A loss or metric is NaN or infinite.
+        StepFailed: A loss or metric is NaN or infinite, or the training diverges.
+        Preempted: The process was told to end; the same call goes on from where it was.
+    """
+    train_with = workers.train if workers.are_wanted(settings) else train_here
+    trained = train_with(
+        settings,
+        dataset_folder,
+        out_folder,
+        hyperparameters=hyperparameters,
+        scratch=scratch,
+        progress=progress,
+        tracker=tracker,
+    )
+    with contextlib.suppress(OSError):
+        shutil.rmtree(scratch)
+    return trained
+
+
+def train_here(
+    settings: Settings,
+    dataset_folder: str | Path,
+    out_folder: str | Path,
+    *,
+    hyperparameters: Mapping[str, Any],
+    scratch: str | Path,
+    progress: Progress = silent,
+    tracker: Tracker | None = None,
+    writes: bool = True,
+) -> Trained:
+    """Train in this process, and leave `scratch` to the caller; otherwise as `train`.
+
+    Args:
+        writes: Whether this process writes the model; of several workers, only the chief does.
     """
     tracker, out_folder, scratch = tracker or NullTracker(), Path(out_folder), Path(scratch)
     manifest = Manifest.load(dataset_folder)
+    if settings.ensemble or settings.distill:
+        around = Surroundings(Path(dataset_folder), manifest, out_folder, scratch, progress, tracker, writes)
+        return company.train(settings, hyperparameters, around)
     spec, build = ModelSpec.from_manifest(manifest), settings.model.build
-    plan, chosen = _plan(settings, spec, hyperparameters)
+    plan, chosen = plan_for(settings, spec, hyperparameters, reading.num_examples(manifest, "train"), out_folder)
     progress("reading the examples")
     examples = feeding.load(dataset_folder, "train", augment=settings.augment)
     validation = feeding.load(dataset_folder, "validation")
@@ -64,94 +101,9 @@ def train(
     outcome = loop.fit(
         spec, build, chosen, examples, validation, plan, scratch=scratch, progress=progress, tracker=tracker
     )
-    trained = Trained(
-        version=version_of(outcome.weights),
-        task=spec.task,
-        build=build,
-        hyperparameters=as_hyperparameters(chosen),
-        dataset_version=manifest.version,
-        num_parameters=count_parameters(outcome.weights),
-        epochs=len(outcome.history),
-        epoch=outcome.epoch + 1,
-        judged_by=JUDGED_BY[spec.task],
-        history=outcome.history,
-        strategy=plan.strategy if outcome.num_replicas > 1 else "single",
-        num_replicas=outcome.num_replicas,
-    )
-    progress("writing the model", plan.epochs, plan.epochs)
-    _write(trained, spec, chosen, outcome, out_folder, tracker)
-    with contextlib.suppress(OSError):
-        shutil.rmtree(scratch)
+    trained = writing.describe(outcome, spec, build, chosen, manifest.version)
+    if writes:
+        progress("writing the model", plan.epochs, plan.epochs)
+        writing.write(writing.rebuilt(outcome, spec, build, chosen), trained, out_folder)
+        writing.track(trained, out_folder, tracker)
     return trained
-
-
-def summary(trained: Trained) -> str:
-    """Return the result in a few words."""
-    shown = "accuracy" if "accuracy" in trained.validation else trained.judged_by
-    value = trained.validation[shown]
-    count = "1 epoch" if trained.epochs == 1 else f"{trained.epochs} epochs"
-    return f"validation {shown} {value:.4g} · {count} · {trained.num_parameters:,} parameters"
-
-
-def _plan(settings: Settings, spec: ModelSpec, found: Mapping[str, Any]) -> tuple[loop.Plan, dict[str, Any]]:
-    """Return how to train, and all hyperparameters, learning_rate and batch_size of the first epoch among them."""
-    chosen = {
-        **models.default_hyperparameters(spec, settings.model.build),
-        "learning_rate": settings.learning_rate,
-        "batch_size": settings.batch.start,
-        **found,
-        **settings.model.hyperparameters,
-    }
-    chosen = {name: whole(value) for name, value in chosen.items()}
-    _check(chosen)
-    schedule = BatchSchedule.from_settings(settings.batch, chosen["batch_size"])
-    chosen["batch_size"] = schedule.start
-    plan = loop.Plan(
-        settings.epochs,
-        schedule,
-        float(chosen["learning_rate"]),
-        settings.optimizer,
-        settings.strategy,
-        settings.early_stopping_patience,
-        settings.seed,
-    )
-    return plan, chosen
-
-
-def _check(chosen: Mapping[str, Any]) -> None:
-    rate, batch_size = chosen["learning_rate"], chosen["batch_size"]
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
-        raise ConfigError(
-            f"learning_rate must be a number above 0, not {rate!r}.", hint="correct model.hyperparameters."
-        )
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(
-            f"batch_size must be a whole number of at least 1, not {batch_size!r}.",
-            hint="correct model.hyperparameters.",
-        )
-
-
-def _write(
-    trained: Trained,
-    spec: ModelSpec,
-    hyperparameters: Mapping[str, Any],
-    outcome: loop.Outcome,
-    folder: Path,
-    tracker: Tracker,
-) -> None:
-    model = models.build(spec, trained.build, hyperparameters)  # anew: outside any strategy, and without an optimiser
-    model.set_weights(outcome.weights)
-    save_model(model, folder)
-    curves.plot(trained, folder / CURVES_FILE)
-    trained.save(folder)
-    tracker.log_parameters(
-        {
-            "hyperparameters": trained.hyperparameters,
-            "num_parameters": trained.num_parameters,
-            "num_replicas": trained.num_replicas,
-            "distribution": trained.strategy,
-            "dataset_version": trained.dataset_version,
-            "model_version": trained.version,
-        }
-    )
-    tracker.log_file(folder / CURVES_FILE)

@@ -23,7 +23,7 @@ from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
 from estafet.training import feeding, loop, models
 from estafet.training.batch_schedule import BatchSchedule
-from estafet.training.callbacks import best_epoch
+from estafet.training.callbacks.keeper import best_epoch
 from estafet.training.checkpoints import Epoch
 from estafet.training.feeding import Source
 from estafet.training.models import ModelSpec
@@ -210,7 +210,8 @@ def _fit(
         shared.settings.epochs,
         BatchSchedule.constant(batch_size),
         float(rate),
-        strategy="single",
+        devices="single",
+        xla="off",
         seed=shared.settings.seed,
     )
     return loop.fit(

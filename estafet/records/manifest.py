@@ -122,9 +122,9 @@ class Manifest(_Part):
     """What an ingested data set holds. The layout of an example, by task:
 
     - tables, layout `vectors`: `numeric` float32, the schema's numbers that are stored as floats, missing values as
-      NaN; `integers` int64, the others; `categorical` bytes (num_categorical,), missing values as the empty string;
-      `label` int64 (the class's index) or float32. Layout `columns`: a key for each feature, by its name, in place of
-      the vectors.
+      NaN; `integers` int64, the others; `categorical` bytes (num_categorical,) and `text` bytes (num_text,), missing
+      values as the empty string; `label` int64 (the class's index) or float32. Layout `columns`: a key for each
+      feature, by its name, in place of the vectors.
     - images: `image` bytes, a PNG or JPEG file as it came; `label` int64.
     - forecasting: one record for each time step, series after series, in order: `values` float32 (num_channels,), the
       series to forecast first; `time` int64, seconds since 1970 in UTC (or whole numbers as they came).

@@ -48,10 +48,11 @@ def dataset(
 ) -> tf.data.Dataset:
     """Return one split as pairs of features and labels.
 
-    Features are a dict: for tables `numeric` float32 (B, num_numeric) and `categorical` string (B, num_categorical),
-    each only where there are such columns; for images `image` uint8 (B, height, width, channels); for forecasting
-    `values` float32 (B, lookback, channels), calendar features last. Labels: int64 (B,), the class's index; float32
-    (B,) for regression; float32 (B, horizon) for forecasting, of the first channel. The cardinality is always known.
+    Features are a dict: for tables `numeric` float32 (B, num_numeric), `categorical` string (B, num_categorical) and
+    `text` string (B, num_text), each only where there are such columns; for images `image` uint8 (B, height, width,
+    channels); for forecasting `values` float32 (B, lookback, channels), calendar features last. Labels: int64 (B,),
+    the class's index; float32 (B,) for regression; float32 (B, horizon) for forecasting, of the first channel. The
+    cardinality is always known.
 
     Args:
         folder: A data set's folder, as `ingest` wrote it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from estafet.records.manifest import Manifest
+from estafet.schema import Schema
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 Parse = Callable[["tf.Tensor"], tuple[dict[str, "tf.Tensor"], "tf.Tensor"]]
 WORD_BYTES = 64
 """What a word takes in memory, about."""
+STRING_BYTES = 40
+"""What a longer string takes beside its characters, about."""
 
 
 def parser(manifest: Manifest) -> Parse:
     """Return a function from serialised examples, string (B,), to features and labels.
 
     Features: `numeric` float32 (B, num_numeric), in the order of the schema, whole numbers being cast; `categorical`
-    string (B, num_categorical); each only where there are such columns. It is a fraction of the work where a record
-    holds vectors, because TensorFlow looks up each key in each record.
+    string (B, num_categorical); `text` string (B, num_text); each only where there are such columns. It is a fraction
+    of the work where a record holds vectors, because TensorFlow looks up each key in each record.
     """
     return _of_columns(manifest) if manifest.layout == "columns" else _of_vectors(manifest)
 
@@ -31,15 +34,21 @@ def columns(manifest: Manifest, features: Mapping[str, np.ndarray]) -> dict[str,
     """Return parsed rows as a client of the model has them: one array for each column, float32 or str objects."""
     schema = manifest.data_schema
     raw = {feature.name: features["numeric"][:, i] for i, feature in enumerate(schema.numeric)}
-    for i, feature in enumerate(schema.categorical):
-        raw[feature.name] = np.array([word.decode() for word in features["categorical"][:, i]], dtype=object)
+    for key, of_kind in (("categorical", schema.categorical), ("text", schema.text)):
+        for i, feature in enumerate(of_kind):
+            raw[feature.name] = np.array([word.decode() for word in features[key][:, i]], dtype=object)
     return raw
 
 
 def row_bytes(manifest: Manifest) -> int:
     """Return what a parsed row takes in memory, about."""
     schema = manifest.data_schema
-    return 4 * len(schema.numeric) + WORD_BYTES * len(schema.categorical) + 8
+    return 4 * len(schema.numeric) + WORD_BYTES * len(schema.categorical) + text_bytes(schema) + 8
+
+
+def text_bytes(schema: Schema) -> int:
+    """Return what the texts of a row take in memory, about, by their mean length in training."""
+    return sum(STRING_BYTES + round(feature.mean_bytes) for feature in schema.text)
 
 
 def _of_vectors(manifest: Manifest) -> Parse:
@@ -51,6 +60,7 @@ def _of_vectors(manifest: Manifest) -> Parse:
         "numeric": (num_floats, tf.float32),
         "integers": (len(schema.numeric) - num_floats, tf.int64),
         "categorical": (len(schema.categorical), tf.string),
+        "text": (len(schema.text), tf.string),
     }
     layout = {name: feature((width,), dtype) for name, (width, dtype) in widths.items() if width}
     layout["label"] = _label(manifest)
@@ -74,7 +84,7 @@ def _of_columns(manifest: Manifest) -> Parse:
     for column in schema.numeric:
         is_float = column.storage == "float"
         layout[column.name] = feature((), tf.float32, float("nan")) if is_float else feature((), tf.int64)
-    for column in schema.categorical:
+    for column in (*schema.categorical, *schema.text):
         layout[column.name] = feature((), tf.string, "")
 
     def parse(records: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
@@ -82,8 +92,9 @@ def _of_columns(manifest: Manifest) -> Parse:
         if schema.numeric:
             numbers = [tf.cast(parsed[column.name], tf.float32) for column in schema.numeric]
             features["numeric"] = tf.stack(numbers, axis=1)
-        if schema.categorical:
-            features["categorical"] = tf.stack([parsed[column.name] for column in schema.categorical], axis=1)
+        for key, of_kind in (("categorical", schema.categorical), ("text", schema.text)):
+            if of_kind:
+                features[key] = tf.stack([parsed[column.name] for column in of_kind], axis=1)
         return features, parsed["label"]
 
     return parse

@@ -86,6 +86,12 @@ class Data(Section):
     """Columns to learn from; all but `label`, `time` and `ignore` where it is not given."""
     ignore: tuple[str, ...] = ()
     """Columns to leave out, such as an identifier."""
+    text: Annotated[
+        tuple[str, ...] | None, BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...] | None)
+    ] = None
+    """For tables: columns of free text, such as reviews, from whose words the model learns. Where it is not given,
+    columns of words are taken for text if nearly all of their values are different and several words long; `[]`
+    takes none."""
     time: str | None = None
     """Column with the time of each row; forecasting needs it, and so does `split.by: time`."""
     delimiter: str = Field(",", min_length=1, max_length=1)

@@ -38,6 +38,8 @@ def _describe(problem: Mapping[str, Any], file: str, origin: Mapping[Key, str]) 
     if not key:
         return f"{file}: {problem['msg'].removeprefix('Value error, ')}.", None
     where = next((origin[key[:n]] for n in range(len(key), 0, -1) if key[:n] in origin), file)
+    if kind == "misfit":
+        return f"{where}: {problem['msg']}.", problem["ctx"]["hint"]
     if kind == "extra_forbidden":
         return f"{where}: unknown key '{_dotted(key)}'.", _closest_key(key)
     if kind == "missing" and isinstance(key[-1], int):

@@ -72,7 +72,8 @@ def _show(value: object) -> str:
 
 def _type(model: type[BaseModel], name: str) -> str:
     schema = model.model_json_schema()
-    return _type_of(schema["properties"][name], schema.get("$defs", {})).replace("|", "\\|")
+    long_form = next(part for part in schema.get("anyOf", [schema]) if "properties" in part)
+    return _type_of(long_form["properties"][name], schema.get("$defs", {})).replace("|", "\\|")
 
 
 def _type_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:

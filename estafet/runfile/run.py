@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from estafet.runfile.architectures import Misfit, misfit
+from estafet.runfile.company import misfit_of
 from estafet.runfile.data import Data
 from estafet.runfile.evaluate import Evaluate
 from estafet.runfile.model import Model
@@ -32,7 +35,7 @@ class RunFile(Section):
     tune: Tune = Tune()
     """How hyperparameters are searched on a subsample."""
     train: Train = Train()
-    """Epochs, the batch-size schedule, the optimiser and the distribution strategy."""
+    """Epochs, the batch-size schedule, the optimiser, and the devices to train on."""
     evaluate: Evaluate = Evaluate()
     """The headline metric and the gates between a candidate and its release."""
     export: Export = Export()
@@ -55,3 +58,28 @@ class RunFile(Section):
         if self.train.augment.is_on and self.task is not Task.IMAGE_CLASSIFICATION:
             raise ValueError(f"train.augment changes images, and {self.task} has none; remove it")
         return self
+
+    @model_validator(mode="after")
+    def _reads_texts_of_tables_only(self) -> RunFile:
+        if self.data.text and self.task in (Task.IMAGE_CLASSIFICATION, Task.FORECASTING):
+            raise ValueError(f"data.text names columns of a table, which {self.task} does not learn from; remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _builds_a_model_of_its_task(self) -> RunFile:
+        if found := misfit(self.model.build, self.task, self.data.image_size):
+            raise _at(("model", "build"), found)
+        return self
+
+    @model_validator(mode="after")
+    def _trains_members_that_there_can_be(self) -> RunFile:
+        if found := misfit_of(self.train, self.data, self.task, self.model.build):
+            raise _at(*found)
+        return self
+
+
+def _at(place: tuple[str, ...], found: Misfit) -> ValidationError:
+    """Return the error that says of one key what is wrong with it."""
+    told = PydanticCustomError("misfit", "{message}", {"message": found.message, "hint": found.hint})
+    where = InitErrorDetails(type=told, loc=place, input=None)
+    return ValidationError.from_exception_data("RunFile", [where])

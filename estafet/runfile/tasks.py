@@ -1,4 +1,4 @@
-"""The tasks that Estafet knows, and the metric that heads each one's report."""
+"""The tasks that Estafet knows, the metric that heads each one's report, and the one that training is judged by."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ HIGHER_IS_BETTER = {
     "mape": False,
 }
 """Every metric that `evaluate` can compute, and whether more of it is better."""
+
+JUDGED_BY = {
+    Task.IMAGE_CLASSIFICATION: "log_loss",
+    Task.TABULAR_CLASSIFICATION: "log_loss",
+    Task.TABULAR_REGRESSION: "rmse",
+    Task.FORECASTING: "mae",
+}
+"""The metric, without any weight penalty, whose validation value decides early stopping and tuning; less is better."""

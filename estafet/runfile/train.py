@@ -1,33 +1,14 @@
-"""The `train` section: epochs, the batch-size schedule, the optimiser and the distribution strategy."""
+"""The `train` section: epochs, the batch-size schedule, the optimiser, and the devices to train on."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from estafet.runfile.batch import Batch
+from estafet.runfile.company import Distill, Ensemble
 from estafet.runfile.section import Section
-
-
-class Batch(Section):
-    """The batch-size schedule: sizes are global batch sizes, over all replicas."""
-
-    start: int = Field(32, ge=1)
-    """Batch size of the first epoch."""
-    max: int = Field(256, ge=1)
-    """Batch size that is never exceeded."""
-    growth: float = Field(2, ge=1)
-    """Factor by which the batch grows; 1 keeps it as it is."""
-    every_epochs: int = Field(4, ge=1)
-    """Number of epochs between two growths."""
-    learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
-    """How the learning rate follows the batch: not at all, with its square root, or in proportion."""
-
-    @model_validator(mode="after")
-    def _starts_below_its_limit(self) -> Batch:
-        if self.start > self.max:
-            raise ValueError(f"start must not exceed max ({self.start} > {self.max})")
-        return self
 
 
 class Augment(Section):
@@ -57,7 +38,7 @@ class Augment(Section):
 
 
 class Train(Section):
-    """Epochs, the batch-size schedule, the optimiser and the distribution strategy."""
+    """Epochs, the batch-size schedule, the optimiser, and the devices to train on."""
 
     epochs: int = Field(20, ge=1)
     """Number of passes over the training split."""
@@ -69,9 +50,28 @@ class Train(Section):
     """Learning rate at the start, unless `tune` found a better one."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """The optimiser."""
-    strategy: Literal["mirrored", "single"] = "mirrored"
-    """`mirrored`: one replica on each GPU (or on the CPU where there is none); `single`: one device."""
+    devices: Literal["auto", "cpu", "gpu", "tpu", "multi-worker"] = "auto"
+    """What to train on. `auto` measures a few steps on what this machine has, at the sizes of the schedule, and takes
+    the fastest; `gpu` is every GPU there is, one replica on each; `multi-worker` is `workers` processes."""
+    workers: int = Field(2, ge=1)
+    """With `multi-worker`: number of processes on this machine. On a cluster, TF_CONFIG says it."""
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
+    """Numbers to compute with. `auto` is float32 on CPUs, mixed_float16 on GPUs that have units for it, and
+    mixed_bfloat16 on TPUs; weights stay float32."""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """Whether XLA compiles the training step. `auto` measures it where the training is long enough to pay for that."""
+    steps_per_execution: int | None = Field(None, ge=1)
+    """Number of optimiser steps in one call of TensorFlow; measured or chosen where it is not given."""
+    checkpoint_minutes: float = Field(5, gt=0)
+    """Minutes after which a checkpoint is saved also within an epoch. One is saved at the end of epochs too, and when
+    the process is told to end (SIGTERM)."""
+    tensorboard: bool = False
+    """Whether logs for TensorBoard are written, into `tensorboard` beside the model."""
     early_stopping_patience: int | None = Field(None, ge=1)
     """Number of epochs without a better validation loss after which training ends and the best weights are kept."""
     seed: int = Field(0, ge=0)
     """Seed of the weights and of the shuffling."""
+    ensemble: Ensemble | None = None
+    """Several models in place of one."""
+    distill: Distill | None = None
+    """A student that learns from a teacher."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from estafet.records import augmentation, reading
+from estafet.errors import DataError
+from estafet.records import augmentation, reading, rows
 from estafet.records.manifest import Manifest
 from estafet.records.stream import Order
 from estafet.records.verify import naming_bad_records
@@ -18,7 +20,44 @@ from estafet.training.models import ModelSpec
 MAX_BYTES_IN_MEMORY = 512 * 2**20
 NUM_READ_AT_ONCE = 256
 EVALUATION_BATCH_SIZE = 256
-_STRING_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Which replicas of a training a process has.
+
+    Attributes:
+        total: Number of replicas of all processes.
+        first: The first one that this process has, from 0.
+        num_own: How many it has.
+    """
+
+    total: int = 1
+    first: int = 0
+    num_own: int = 1
+
+
+ONE = Replicas()
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training is, as scalar int64 variables that its data set reads when an epoch begins.
+
+    Attributes:
+        batch_size: The global batch size.
+        epoch: The epoch, from 0.
+        first_batch: The batch of that epoch to begin with, from 0; above 0 where an epoch is gone on with.
+    """
+
+    batch_size: tf.Variable
+    epoch: tf.Variable
+    first_batch: tf.Variable
+
+    @classmethod
+    def start(cls, batch_size: int = 1) -> Position:
+        """Return the beginning of the first epoch."""
+        return cls(*(tf.Variable(value, dtype=tf.int64, trainable=False) for value in (batch_size, 0, 0)))
 
 
 @dataclass(frozen=True)
@@ -43,28 +82,41 @@ class Source:
     fold: int | None = None
     augment: Augment = reading.NO_AUGMENT
 
-    def batches(self) -> tf.data.Dataset:
-        """Return batches in order, for evaluation."""
+    def batches(self, replicas: Replicas = ONE) -> tf.data.Dataset:
+        """Return batches in order, for evaluation.
+
+        Args:
+            replicas: Whose share of each batch is returned.
+        """
+        batch_size = _evaluation_batch_size(self.num_examples, replicas.total)
         if self.arrays is None:
             examples = reading.dataset(
-                self.folder,
-                self.split,
-                batch_size=EVALUATION_BATCH_SIZE,
-                share=self.share,
-                fold=self.fold,
-                cache=False,
+                self.folder, self.split, batch_size=batch_size, share=self.share, fold=self.fold, cache=False
             )
-            # Where tf.distribute can tell the batch size, each replica gets its part of a full batch, so that of a
-            # small one the last may get nothing, on which a convolution fails. Behind `rebatch` it divides evenly.
-            return examples.rebatch(EVALUATION_BATCH_SIZE)
-        return tf.data.Dataset.from_tensor_slices(self.arrays).batch(EVALUATION_BATCH_SIZE)
+        else:
+            examples = tf.data.Dataset.from_tensor_slices(self.arrays).batch(batch_size)
+        if replicas.total == 1:
+            return examples
+        num_batches = -(-self.num_examples // batch_size) * replicas.num_own
+        shares = examples.flat_map(lambda *batch: _shares(batch, replicas))
+        return shares.apply(tf.data.experimental.assert_cardinality(num_batches))
 
-    def scheduled_batches(self, batch_size: tf.Variable, epoch: tf.Variable, seed: int) -> tf.data.Dataset:
-        """Return shuffled batches for training; each iteration reads the variables anew.
+    def first(self, num_examples: int, seed: int) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Return some examples, chosen by the seed, as features and labels; fewer where there are not as many."""
+        position = Position.start(min(num_examples, self.num_examples))
+        return next(iter(self.scheduled_batches(position, seed)))
+
+    def scheduled_batches(self, position: Position, seed: int, replicas: Replicas = ONE) -> tf.data.Dataset:
+        """Return shuffled batches for training; each iteration reads the variables of `position` anew.
 
         The order of an epoch, and how images are changed in it, depend on seed and epoch alone, so a training that was
         killed goes on exactly as it would have. The cardinality changes with the batch size and is therefore unknown:
-        whoever iterates must count the steps (`Schedule` in callbacks.py does).
+        whoever iterates must count the steps (`Schedule` in schedule_callback.py does).
+
+        Args:
+            position: Batch size, epoch, and the batch of the epoch to begin with.
+            seed: Seed of the order.
+            replicas: Whose shares of each global batch are returned, one after the other.
         """
         if self.arrays is None:
             examples = reading.dataset(
@@ -73,37 +125,63 @@ class Source:
                 batch_size=NUM_READ_AT_ONCE,
                 shuffle=True,
                 seed=seed,
-                epoch=epoch,
+                epoch=position.epoch,
                 share=self.share,
                 fold=self.fold,
                 augment=self.augment,
                 cache=False,
             )
-
-            def one_epoch(_):
-                return examples.rebatch(tf.cast(batch_size.read_value(), tf.int64))
-
+            epoch = tf.data.Dataset.range(1).flat_map(
+                lambda _: examples.rebatch(tf.cast(position.batch_size.read_value(), tf.int64))
+            )
         else:
-            one_epoch = _from_memory(self.arrays, self.num_examples, batch_size, epoch, seed)
+            epoch = tf.data.Dataset.range(1).flat_map(_from_memory(self.arrays, self.num_examples, position, seed))
+            epoch = augmentation.apply(epoch, self.augment, Order(True, seed, position.epoch))
+
+        def rest(_):  # what was augmented is skipped, since each batch has seeds of its own
+            batches = epoch.skip(position.first_batch.read_value())
+            return batches if replicas.total == 1 else batches.flat_map(lambda *batch: _shares(batch, replicas))
+
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        batches = tf.data.Dataset.range(1).flat_map(one_epoch)
-        if self.arrays is not None:
-            batches = augmentation.apply(batches, self.augment, Order(True, seed, epoch))
-        return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+        return tf.data.Dataset.range(1).flat_map(rest).with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _from_memory(arrays, num_examples: int, batch_size: tf.Variable, epoch: tf.Variable, seed: int):
+def _from_memory(arrays, num_examples: int, position: Position, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
     def take(indices_B):
         return tf.nest.map_structure(lambda array: tf.gather(array, indices_B), arrays)
 
     def one_epoch(_):
-        seeds = tf.stack([tf.constant(seed, tf.int64), epoch.read_value()])
+        seeds = tf.stack([tf.constant(seed, tf.int64), position.epoch.read_value()])
         order = tf.random.experimental.stateless_shuffle(tf.range(num_examples, dtype=tf.int64), seed=seeds)
-        indices = tf.data.Dataset.from_tensor_slices(order).batch(tf.cast(batch_size.read_value(), tf.int64))
+        indices = tf.data.Dataset.from_tensor_slices(order).batch(position.batch_size.read_value())
         return indices.map(take, num_parallel_calls=tf.data.AUTOTUNE)
 
     return one_epoch
+
+
+def _shares(batch: tuple, replicas: Replicas) -> tf.data.Dataset:
+    """Return the shares of a global batch that this process's replicas have, of sizes that differ by one at most."""
+    num_examples = tf.shape(batch[1], out_type=tf.int64)[0]
+
+    def share(replica: tf.Tensor):
+        begin, end = (num_examples * (replica + i) // replicas.total for i in range(2))
+        return tf.nest.map_structure(lambda values: values[begin:end], batch)
+
+    return tf.data.Dataset.range(replicas.first, replicas.first + replicas.num_own).map(share)
+
+
+def _evaluation_batch_size(num_examples: int, num_replicas: int) -> int:
+    """Return a batch size that leaves each replica an example of the last batch."""
+    if num_examples < num_replicas:
+        raise DataError(
+            f"the validation split has {num_examples} examples for {num_replicas} replicas.",
+            hint="give data.split.validation a larger share, or train on fewer devices.",
+        )
+    size = EVALUATION_BATCH_SIZE
+    while 0 < num_examples % size < num_replicas:
+        size -= 1
+    return size
 
 
 def load(
@@ -144,6 +222,8 @@ def load(
 
 
 def _example_bytes(spec: ModelSpec) -> int:
-    sizes = {"uint8": 1, "float32": 4, "string": _STRING_BYTES}
+    sizes = {"uint8": 1, "float32": 4, "string": rows.WORD_BYTES}
     dtypes = spec.input_dtypes
-    return sum(int(np.prod(shape)) * sizes[dtypes[name]] for name, shape in spec.input_shapes.items()) + 8
+    shapes = {name: shape for name, shape in spec.input_shapes.items() if name != "text"}
+    num_bytes = sum(int(np.prod(shape)) * sizes[dtypes[name]] for name, shape in shapes.items()) + 8
+    return num_bytes + rows.text_bytes(spec.schema)

@@ -2,72 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from estafet.records.verify import naming_bad_records
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
-from estafet.training import models
-from estafet.training.batch_schedule import BatchSchedule
-from estafet.training.callbacks import KeepAndStop, Recorder, Schedule, best_epoch
+from estafet.training import auto_batch, device_choice, execution, memory, preemption
+from estafet.training.assembly import assemble, first_loss
+from estafet.training.batch_schedule import total_steps
+from estafet.training.callbacks.keeper import Keeper
+from estafet.training.callbacks.noise import MeasureNoise
+from estafet.training.callbacks.recorder import Recorder
+from estafet.training.callbacks.schedule import Schedule
+from estafet.training.callbacks.tensorboard import EpochLogs
+from estafet.training.callbacks.watch import Watch
 from estafet.training.checkpoints import Checkpoints, Epoch
-from estafet.training.distribution import strategy_for
-from estafet.training.feeding import Source
+from estafet.training.distribution import distributed, is_chief, strategy_for
+from estafet.training.feeding import Position, Source
 from estafet.training.keras_patch import build_from_shapes
+from estafet.training.learner import Learner, Objective
 from estafet.training.models import ModelSpec
-from estafet.training.objectives import JUDGED_BY, loss_for, metrics_for, optimizer_for
+from estafet.training.objectives import JUDGED_BY
+from estafet.training.plan import Outcome, Plan
+from estafet.training.workers.agreement import Agreement
 
-STEPS_PER_EXECUTION = 16
-MIN_STEPS_FOR_SEVERAL = 64
+SAID_OF_DEVICES = {"single": "cpu", "one-gpu": "gpu"}
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train.
-
-    Attributes:
-        epochs: Number of passes over the training examples.
-        schedule: Batch size and learning-rate factor of each epoch.
-        learning_rate: Learning rate of the first epoch.
-        optimizer: adam, adamw or sgd.
-        strategy: mirrored or single.
-        patience: Epochs without improvement after which to stop and take the best epoch's weights; None for never.
-        seed: Seed of the weights and of the shuffling.
-    """
-
-    epochs: int
-    schedule: BatchSchedule
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    strategy: str = "mirrored"
-    patience: int | None = None
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
-
-    Attributes:
-        weights: The weights, in the order of `model.weights`.
-        history: For each epoch: loss and metrics on both splits, batch_size, learning_rate and seconds.
-        epoch: The epoch (from 0) that the weights come from.
-        resumed_from: Number of epochs that an earlier, killed process had finished.
-        num_replicas: Number of devices that it ran on.
-    """
-
-    weights: list[np.ndarray]
-    history: list[Epoch]
-    epoch: int
-    resumed_from: int
-    num_replicas: int
+__all__ = ["Outcome", "Plan", "fit"]
 
 
 def fit(
@@ -79,6 +47,7 @@ def fit(
     plan: Plan,
     *,
     scratch: Path | None = None,
+    objective: Objective | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
     progress: Progress = silent,
     tracker: Tracker | None = None,
@@ -87,80 +56,179 @@ def fit(
 
     Args:
         spec: What the model must take and give.
-        build: `default` or `module:function`.
+        build: `default`, the name of an architecture, or `module:function`.
         hyperparameters: Those of the model; others are passed over.
         train: What it learns from.
         validation: What it is judged on after each epoch.
         plan: How to train.
         scratch: Folder for checkpoints; a training that was killed goes on from them. None for no checkpoints.
+        objective: What is minimised, where it is not the task's loss.
         on_epoch: Called with each epoch's number (from 0) and values; an exception that it raises ends the training.
         progress: Told how far it is.
-        tracker: Given each epoch's values.
+        tracker: Given each epoch's values, and what was decided.
 
     Raises:
-        ConfigError: The model cannot be built, or does not fit the task.
-        DataError: A shard is damaged, or an image cannot be decoded.
-        StepFailed: A loss or metric is NaN or infinite.
+        ConfigError: The model cannot be built, or does not fit the task; there is no such device.
+        DataError: A shard is damaged, or an image cannot be decoded; the checkpoint is another model's.
+        StepFailed: A loss or metric is NaN or infinite, or the training diverges; one example does not fit into memory.
+        Preempted: The process was told to end; a checkpoint was saved.
         ValueError: Early stopping without `scratch`, where the best weights would be kept.
     """
     if plan.patience and scratch is None:
         raise ValueError("early stopping needs a scratch folder")
-    judged_by, checkpoints = JUDGED_BY[spec.task], Checkpoints(scratch) if scratch else None
-    strategy = strategy_for(plan.strategy)
-    model = _compiled(spec, build, hyperparameters, plan, strategy, train.num_examples)
-    history = checkpoints.restore(model) if checkpoints else []
-    resumed_from = len(history)
-    schedule = Schedule(plan.schedule, plan.learning_rate, train.num_examples)
-    keep = KeepAndStop(history, checkpoints, judged_by, plan.patience)
-    recorder = Recorder(schedule, history, plan.epochs, judged_by, progress, tracker or NullTracker(), on_epoch)
-    if resumed_from < plan.epochs and not (history and keep.is_over):
-        batches = train.scheduled_batches(schedule.batch_size, schedule.epoch, plan.seed)
-        if strategy.num_replicas_in_sync > 1:
-            build_from_shapes(model, batches)
+
+    def assembled(devices: str) -> Learner:
+        on_these = replace(plan, devices=devices)
+        learner = assemble(spec, build, hyperparameters, on_these, strategy_for(devices), objective)
+        build_from_shapes(learner, train.scheduled_batches(Position.start(), plan.seed))
+        return learner
+
+    devices, why = _devices(plan, train, scratch, assembled)
+    plan, learner = replace(plan, devices=devices), assembled(devices)
+    with preemption.listening() if scratch else contextlib.nullcontext(preemption.Preemption()) as told:
+        training = _Training(learner, train, validation, plan, JUDGED_BY[spec.task], scratch, told)
+        training.follow(progress, tracker or NullTracker(), on_epoch)
+        training.resume()
+        training.decisions.setdefault("devices", {"devices": devices, "why": why})
         with naming_bad_records(train.folder):
-            model.fit(
+            training.decide()
+            training.run()
+    return training.outcome()
+
+
+def _devices(plan: Plan, train: Source, scratch: Path | None, assembled: Callable[[str], Learner]) -> tuple[str, str]:
+    """Return the devices that an earlier process chose, or choose them, and why."""
+    before = Checkpoints(scratch).peek() if scratch else None
+    if before and (found := before["decisions"].get("devices")):
+        return found["devices"], found["why"]
+
+    def measure(kind: str, batch_size: int) -> float:
+        way = execution.Way(1, plan.xla == "on")
+        return execution.time_steps(assembled(kind), way, train, batch_size, plan.seed).step_s
+
+    return device_choice.choose(plan.devices, total_steps(plan.schedule, train.num_examples, plan.epochs), measure)
+
+
+class _Training:
+    """One training: its learner, its callbacks and what was decided."""
+
+    def __init__(self, learner, train, validation, plan, judged_by, scratch, told):
+        self.learner, self.strategy, self.plan = learner, learner.distribute_strategy, plan
+        self.train, self.validation, self.judged_by, self.told = train, validation, judged_by, told
+        self.scratch, self.decisions, self.history = scratch, {}, []
+        self.checkpoints = Checkpoints(scratch, writes=is_chief(self.strategy)) if scratch else None
+        self.schedule = Schedule(
+            plan.schedule, plan.learning_rate, train.num_examples, self.history, f"val_{judged_by}"
+        )
+        self.schedule.set_model(learner)
+
+    def follow(self, progress: Progress, tracker: Tracker, on_epoch) -> None:
+        """Make the callbacks that tell how the training goes."""
+        plan, schedule = self.plan, self.schedule
+        self.progress, self.tracker = progress, tracker
+        self.recorder = Recorder(schedule, plan.epochs, self.judged_by, progress, tracker, on_epoch)
+        self.watch = Watch(schedule, plan.epochs, kept_in=str(self.scratch or ""))
+        self.keeper = Keeper(
+            self.recorder,
+            self.watch,
+            self.checkpoints,
+            interval_s=plan.checkpoint_s,
+            patience=plan.patience,
+            preemption=self.told,
+            decisions=self.decisions,
+            agreement=Agreement(self.strategy, is_chief(self.strategy)),
+        )
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint, where there is one."""
+        self.resumed_from = 0
+        if self.checkpoints is None:
+            return
+        state, running = self.checkpoints.restore(self.learner)
+        self.history += state.history
+        self.decisions |= state.decisions
+        self.schedule.begin_with(state.num_batches)
+        self.recorder.begin_with(state.elapsed_s)
+        self.keeper.begin_with(running if state.num_batches else [])
+        self.resumed_from = len(state.history)
+
+    def decide(self) -> None:
+        """Choose what was left open and has not been chosen before: how steps are executed, and what fits into memory.
+
+        What a killed process chose stays, so that the training ends as it would have.
+        """
+        if "first_loss" not in self.decisions:
+            self.decisions["first_loss"] = {"value": first_loss(self.learner, self.validation), "why": ""}
+        self.watch.first_loss = self.decisions["first_loss"]["value"]
+        memory.limit(self.learner, self.train, self.plan, self.strategy, self.scratch, self.decisions)
+        execution.choose(self.learner, self.train, self.plan, self.strategy, self.schedule, self.decisions)
+        if self.plan.auto_batch:
+            self._choose_batch()
+        for name, decision in self.decisions.items():
+            if decision["why"]:
+                self.progress(f"{name}: {decision['why']}", len(self.history), self.plan.epochs)
+
+    def _choose_batch(self) -> None:
+        """Choose batch size and learning rate, or take what an earlier process chose; the winner's steps count."""
+        if found := self.decisions.get("batch"):
+            choice = auto_batch.decided(found)
+        else:
+            self.progress("measuring batch sizes", 0, self.plan.epochs)
+            choice = auto_batch.choose(self.learner, self.train, self.validation, self.plan, self.judged_by)
+            self.decisions["batch"] = choice.described()
+            self.schedule.begin_with(choice.num_batches)
+            self.keeper.begin_with(choice.running)
+        self.schedule.schedule, self.schedule.learning_rate = choice.schedule, choice.learning_rate
+
+    @property
+    def callbacks(self) -> list:
+        """All that is called between the steps, in this order."""
+        noise = [MeasureNoise(self.train, self.plan.seed)] if self.schedule.schedule.when == "noise" else []
+        logs = []
+        if self.plan.tensorboard and is_chief(self.strategy):
+            logs = [EpochLogs(self.plan.tensorboard, self.schedule)]
+        return [self.schedule, *noise, self.watch, self.recorder, *logs, self.keeper]
+
+    def run(self) -> None:
+        """Take the epochs that are left; where memory runs out, go on with smaller parts of each batch."""
+        while len(self.history) < self.plan.epochs and not self.keeper.is_over:
+            try:
+                self._fit()
+            except tf.errors.ResourceExhaustedError as error:
+                self._go_on_in_smaller_parts(error)
+
+    def _fit(self) -> None:
+        learner, plan = self.learner, self.plan
+        position = self.schedule.position
+        batches = distributed(self.strategy, lambda own: self.train.scheduled_batches(position, plan.seed, own))
+        largest = min(plan.schedule.limit, self.train.num_examples)
+        with memory.marked(self.scratch, learner, largest), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")  # said at the end of a distributed data set
+            learner.fit(
                 batches,
-                validation_data=validation.batches(),
-                initial_epoch=resumed_from,
+                validation_data=distributed(self.strategy, self.validation.batches),
+                initial_epoch=len(self.history),
                 epochs=plan.epochs,
-                callbacks=[schedule, recorder, keep],
+                callbacks=self.callbacks,
                 shuffle=False,  # the data set shuffles, and Keras would warn
                 verbose=0,
             )
-    epoch = len(history) - 1
-    if plan.patience and (best := best_epoch(history, judged_by)) != epoch:
-        epoch = best
-        checkpoints.load(model, epoch)
-    return Outcome(model.get_weights(), history, epoch, resumed_from, strategy.num_replicas_in_sync)
 
+    def _go_on_in_smaller_parts(self, error: tf.errors.ResourceExhaustedError) -> None:
+        """Halve what is gone through at once, and go on from the last step that was finished."""
+        decision = memory.halve(self.learner, self.schedule, self.strategy, error)
+        self.decisions["memory"] = decision
+        self.progress(decision["why"], len(self.history), self.plan.epochs)
+        self.tracker.log_tags({"estafet.memory": decision["why"]})
+        self.schedule.begin_with(self.schedule.finished_steps())
+        self.recorder.begin_with(self.recorder.elapsed_s)
+        self.keeper.begin_with([variable.numpy() for variable in self.learner.metrics_variables])
 
-def _compiled(
-    spec: ModelSpec,
-    build: str,
-    hyperparameters: Mapping[str, Any],
-    plan: Plan,
-    strategy: tf.distribute.Strategy,
-    num_examples: int,
-) -> keras.Model:
-    keras.utils.set_random_seed(plan.seed)
-    with strategy.scope():
-        model = models.build(spec, build, hyperparameters)
-        model.compile(
-            optimizer=optimizer_for(plan.optimizer, plan.learning_rate),
-            loss=loss_for(spec),
-            metrics=metrics_for(spec),
-            jit_compile=False,
-            steps_per_execution=_steps_per_execution(strategy, num_examples, plan),
-        )
-        model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def _steps_per_execution(strategy: tf.distribute.Strategy, num_examples: int, plan: Plan) -> int:
-    """Return how many steps to take in one call of TensorFlow.
-
-    Several save up to half the time, but take longer to trace, and Keras 3.15 breaks on them with two replicas ("You
-    must feed a value for placeholder tensor").
-    """
-    worth_it = num_examples // plan.schedule.start >= MIN_STEPS_FOR_SEVERAL
-    return STEPS_PER_EXECUTION if worth_it and strategy.num_replicas_in_sync == 1 else 1
+    def outcome(self) -> Outcome:
+        """Return the weights that are wanted, and what is known of the training."""
+        epoch, weights = len(self.history) - 1, self.learner.model.get_weights()
+        if self.plan.patience and self.checkpoints.best and self.checkpoints.best[0] != epoch:
+            epoch, weights = self.checkpoints.best
+        replicas = self.strategy.num_replicas_in_sync
+        devices = SAID_OF_DEVICES.get(self.plan.devices, self.plan.devices)
+        return Outcome(weights, self.history, epoch, self.resumed_from, replicas, devices, self.decisions)

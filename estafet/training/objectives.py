@@ -5,16 +5,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from estafet.runfile.tasks import JUDGED_BY as JUDGED_BY
 from estafet.runfile.tasks import Task
 from estafet.training.models import ModelSpec
-
-JUDGED_BY = {
-    Task.IMAGE_CLASSIFICATION: "log_loss",
-    Task.TABULAR_CLASSIFICATION: "log_loss",
-    Task.TABULAR_REGRESSION: "rmse",
-    Task.FORECASTING: "mae",
-}
-"""The metric, without any weight penalty, whose validation value decides early stopping and tuning; less is better."""
 
 
 class ScaledError(keras.losses.Loss):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from estafet.records.manifest import Manifest, Segment, Shard, Split, WindowSpec
 from estafet.runfile.tasks import Task
-from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema
+from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema, TextFeature
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -23,7 +23,7 @@ def write_table(folder: Path, task: Task, splits: Mapping[str, Arrays]) -> Manif
     Args:
         folder: Where it goes.
         task: Tabular classification or regression.
-        splits: For each split `label` (N,) and `numeric` (N, F), `categorical` (N, G) or both.
+        splits: For each split `label` (N,) and one or more of `numeric` (N, F), `categorical` (N, G) and `text` (N, T).
     """
     train = splits["train"]
     classes = None
@@ -33,6 +33,7 @@ def write_table(folder: Path, task: Task, splits: Mapping[str, Arrays]) -> Manif
     schema = Schema(
         numeric=_numeric(train.get("numeric")),
         categorical=_categorical(train.get("categorical")),
+        text=_text(train.get("text")),
         label=Label(name="label", classes=classes, **scale),
     )
     return _write(folder, task, splits, data_schema=schema)
@@ -92,6 +93,27 @@ def _categorical(words_NG: np.ndarray | None) -> tuple[CategoricalFeature, ...]:
         )
         for index, column in enumerate(columns)
     )
+
+
+def _text(texts_NT: np.ndarray | None) -> tuple[TextFeature, ...]:
+    """Describe texts whose words are parted by spaces, lower-case, without the limits that `ingest` sets."""
+    columns = [] if texts_NT is None else list(texts_NT.T)
+    features = []
+    for index, column in enumerate(columns):
+        words = [text.split() for text in column if text]
+        counts = Counter(word for of_text in words for word in of_text)
+        lengths = [len(of_text) for of_text in words]
+        feature = TextFeature(
+            name=f"t{index}",
+            vocabulary=tuple(word for word, _ in counts.most_common()),
+            known_share=1.0,
+            mean_words=float(np.mean(lengths)),
+            words_95=int(np.quantile(lengths, 0.95, method="inverted_cdf")),
+            mean_bytes=float(np.mean([len(text.encode()) for text in column])),
+            missing_share=float((column == "").mean()),
+        )
+        features.append(feature)
+    return tuple(features)
 
 
 def _write(folder: Path, task: Task, splits: Mapping[str, Arrays], context: Mapping[str, int] | None = None, **parts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.keras"
 TRAINED_FILE = "training.json"
 CURVES_FILE = "curves.png"
+COMPANY_FOLDER = "company"
+"""In a model's folder, where the models are that it was made of or learned from, each in a folder of its own."""
 
 
 class Trained(BaseModel):
@@ -32,7 +34,7 @@ class Trained(BaseModel):
     """SHA-256 of the weights, in hexadecimal."""
     task: Task
     build: str
-    """`default` or `module:function`."""
+    """What was built: `default`, the name of an architecture, or `module:function`."""
     hyperparameters: dict[str, Hyperparameter]
     """The model's, and `learning_rate` and `batch_size` of the first epoch."""
     dataset_version: str
@@ -44,10 +46,17 @@ class Trained(BaseModel):
     judged_by: str
     """The metric whose validation value decides about early stopping."""
     history: list[dict[str, float]]
-    """For each epoch: loss and metrics (`val_` on the validation split), batch_size, learning_rate and seconds."""
-    strategy: str
-    """`mirrored`, or `single` where there was one device."""
+    """For each epoch: loss and metrics (`val_` on the validation split), batch_size, learning_rate and seconds. An
+    ensemble is not trained itself: it has one entry, its own validation metrics."""
+    devices: str
+    """`cpu`, `gpu`, `tpu` or `multi-worker`."""
     num_replicas: int
+    decisions: dict[str, str] = {}
+    """What was measured and chosen while the training began, by what it is about, and why."""
+    role: Literal["model", "member", "ensemble", "teacher", "student"] = "model"
+    """What it is to the models in `company/`, where there are any."""
+    about: str = ""
+    """That in a few words, such as `student of an ensemble of 5 by seed`."""
 
     @property
     def validation(self) -> dict[str, float]:

@@ -96,6 +96,13 @@ class TestTables:
         assert (run.data.label, run.data.delimiter) == ("art", ";")
         assert "iconv -f latin1 -t utf-8 'b.csv'" in error_of(DataError, "b.csv").hint
 
+    def test_sentences_are_text_to_learn_from_and_neither_the_label_nor_an_identifier(self):
+        row = "{},n{},It was my visit number {} there"
+        run, _ = proposed(rows("stars,name,review", lambda i: row.format("ab"[i % 2], i, i)))
+
+        assert (run.task, run.data.label) == (Task.TABULAR_CLASSIFICATION, "stars")
+        assert (run.data.text, run.data.ignore) == (("review",), ("name",))
+
     def test_truth_values_are_classes(self):
         run, _ = proposed(rows("a,b,paid", lambda i: f"{i * 0.5},{i % 9}.5,{'true' if i % 2 else 'false'}"))
 

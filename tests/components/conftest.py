@@ -50,7 +50,7 @@ def _run(task: Task, folder: Path) -> Relay:
 
     data = RAW_DATA[task](folder)
     ingest.ingest(ingest.Settings(task=task, **data), folder / "dataset")
-    quick = {"epochs": 8, "strategy": "single", "learning_rate": 0.01, "batch": {"start": 16, "max": 16}}
+    quick = {"epochs": 8, "learning_rate": 0.01, "batch": 16}
     settings = train.Settings(task=task, model={}, **quick)
     train.train(settings, folder / "dataset", folder / "model", hyperparameters={}, scratch=folder / "scratch")
     return Relay(task, folder / "dataset", folder / "model")

@@ -37,6 +37,8 @@ def project(tmp_path, monkeypatch):
         f"2024-01-{1 + i // 24:02} {i % 24:02}:00,{store},{i % 24}" for store in "ab" for i in range(480) if i != 99
     ]
     (tmp_path / "load.csv").write_text("\n".join(["hour,store,load", *hours]))
+    reviews = [f"{i % 7},It was {'not ' * (i % 2)}good on day {i},{'low' if i % 2 else 'high'}" for i in range(100)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["visits,review,mood", *reviews]))
     return tmp_path
 
 
@@ -52,7 +54,7 @@ def ingest(folder, settings, out):
 
 def test_its_commands_and_run_files_work_in_their_order(project):
     """Between the pinned schema and the last command a run makes the data set that the latter looks at."""
-    pinned, grouped, series = map(yaml.safe_load, blocks("yaml"))
+    pinned, grouped, of_text, series = map(yaml.safe_load, blocks("yaml"))
     first, with_schema, of_run = blocks("sh")
     run = project / ".estafet/runs/1/artifacts/estafet/ingest/dataset"
 
@@ -62,11 +64,14 @@ def test_its_commands_and_run_files_work_in_their_order(project):
     manifest = ingest(project, pinned, project / "pinned")
     by_group = ingest(project, grouped, run)
     outputs.append(CliRunner().invoke(estafet, of_run.split()[1:], catch_exceptions=False).output)
+    texts = ingest(project, of_text, project / "texts")
     forecasting = ingest(project, series, project / "series")
 
     assert "300 rows × 4 columns; no problem" in outputs[0] and (project / "patients-inspection.html").is_file()
     assert (project / "schema.json").is_file() and not manifest.anomalies
     assert "groups in several splits" in outputs[2] and by_group.overlap.groups == 0
+    assert [feature.name for feature in texts.data_schema.text] == ["review"]
+    assert [feature.name for feature in texts.data_schema.numeric] == ["visits"]
     assert (forecasting.overlap.windows, forecasting.anomalies[0].kind, forecasting.anomalies[0].count) == (0, "gap", 2)
     assert len(window_starts(forecasting, "train")) > 100
 

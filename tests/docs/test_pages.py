@@ -22,7 +22,7 @@ def source_text() -> str:
 
 
 def test_the_table_of_exit_statuses_is_that_of_the_classes():
-    told = {name: int(status) for status, name in re.findall(r"^\| (\d) \| `(\w+)` \|", ERRORS, re.MULTILINE)}
+    told = {name: int(status) for status, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", ERRORS, re.MULTILINE)}
 
     assert told == {name: kind.exit_status for name, kind in errors.BY_NAME.items() if name != "EstafetError"}
 

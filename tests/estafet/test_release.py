@@ -9,7 +9,7 @@ from estafet.errors import DataError
 from estafet.records.manifest import WindowSpec
 from estafet.release import Contract, Release, Smoke
 from estafet.runfile.tasks import Task
-from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema
+from estafet.schema import CategoricalFeature, Label, NumericFeature, Schema, TextFeature
 
 
 def number(name: str) -> NumericFeature:
@@ -55,6 +55,15 @@ def test_a_classifier_of_tables_takes_columns_and_gives_class_and_confidence():
     assert specs(contract.outputs()) == [
         ("probabilities", "float32", (2,)), ("class", "string", ()), ("confidence", "float32", ())
     ]  # fmt: skip
+
+
+def test_a_model_that_reads_texts_takes_them_as_they_are_behind_the_other_columns():
+    text = TextFeature(
+        name="t", vocabulary=("a",), known_share=1, mean_words=1, words_95=1, mean_bytes=1, missing_share=0
+    )
+    of_texts = table().model_copy(update={"data_schema": table().data_schema.model_copy(update={"text": (text,)})})
+
+    assert specs(of_texts.inputs()) == [("x", "float32", ()), ("c", "string", ()), ("t", "string", ())]
 
 
 def test_the_other_tasks_take_files_and_windows_and_give_numbers():

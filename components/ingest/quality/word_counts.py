@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from components.ingest.columns import as_numpy, is_true, row_numbers
 
 MAX_EXACT = 10_000
-"""So many different words are counted exactly; of more, the rare ones are forgotten."""
+"""So many different words are counted exactly, unless another number is asked for."""
 MAX_CHARACTERS = 200
-"""Of a longer word only so much is kept."""
+"""Of a longer word only so much is kept, unless it is to be whole."""
 
 
 class WordCounts:
-    """How often each word occurs: exactly for at most `MAX_EXACT` different ones, and by lossy counting beyond.
+    """How often each word occurs: exactly for at most `max_exact` different ones, and by lossy counting beyond.
 
-    Then each count is too small by at most one in `MAX_EXACT` of all words seen, and no word that is more frequent
+    Then each count is too small by at most one in `max_exact` of all words seen, and no word that is more frequent
     than that is forgotten.
 
     Attributes:
@@ -31,7 +31,15 @@ class WordCounts:
         Manku and Motwani, "Approximate frequency counts over data streams", VLDB 2002.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_exact: int | None = None, *, is_whole: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            max_exact: How many different words are counted exactly; `MAX_EXACT` where it is not given. Counters that
+                are merged have the same.
+            is_whole: Whether words of more than `MAX_CHARACTERS` are kept whole.
+        """
+        self._max_exact, self._is_whole = max_exact or MAX_EXACT, is_whole
         self.num_seen = 0
         self.has_long = False
         self._words = pa.nulls(0, pa.string())
@@ -58,7 +66,7 @@ class WordCounts:
         is_word = pc.fill_null(pc.not_equal(words, ""), False)
         words, counts_of_words = words.filter(is_word), counts[is_true(is_word)]
         longest = pc.max(pc.binary_length(words)).as_py() or 0
-        if longest > MAX_CHARACTERS:
+        if longest > MAX_CHARACTERS and not self._is_whole:
             words, counts_of_words = self._shortened(words, counts_of_words)
         num_words = int(counts_of_words.sum())
         self.num_seen += num_words
@@ -92,12 +100,12 @@ class WordCounts:
         self._counts = np.concatenate([self._counts, counts[~is_known]])
         self._missed = np.concatenate([self._missed, missed[~is_known] + self._forgotten])
         self._forgotten += forgotten
-        if len(self._words) > MAX_EXACT:
+        if len(self._words) > self._max_exact:
             self._forget()
 
     def _forget(self) -> None:
         """Drop the words that cannot be frequent."""
-        bound = max(self._forgotten, math.ceil(self.num_seen / MAX_EXACT))
+        bound = max(self._forgotten, math.ceil(self.num_seen / self._max_exact))
         keep = self._counts + self._missed > bound
         self._words = self._words.take(row_numbers(np.flatnonzero(keep)))
         self._counts, self._missed = self._counts[keep], self._missed[keep]

@@ -14,6 +14,7 @@ from components.ingest.rows.digest import coefficients
 from components.ingest.rows.plan import Plan
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.statistics import NumericStatistics, WordStatistics
+from components.ingest.texts import TextStatistics
 from estafet.records.encoding import encode, int_width
 
 EXAMPLES_AT_ONCE = 65_536
@@ -31,7 +32,8 @@ class Columns:
     Attributes:
         numeric: Names of the features that are stored as floats.
         integers: Names of those that are stored as whole numbers.
-        words: Names of those that are words.
+        words: Names of those that are words, free text among them.
+        texts: Names of those that are free text.
         moved: Which of the columns that were read as whole numbers have missing values, and so are stored as floats.
         large: For each of those columns the coefficient with which its values go into the digest once more, uint64; 0
             where they are stored as floats, or float32 holds them all.
@@ -44,6 +46,7 @@ class Columns:
     numeric: tuple[str, ...]
     integers: tuple[str, ...]
     words: tuple[str, ...]
+    texts: tuple[str, ...]
     moved: np.ndarray
     large: np.ndarray
     class_indices: np.ndarray | None
@@ -58,6 +61,7 @@ class Columns:
         lows_I: np.ndarray,
         highs_I: np.ndarray,
         has_missing_I: np.ndarray,
+        texts: tuple[str, ...],
         class_indices: np.ndarray | None,
         layout: str,
     ) -> Columns:
@@ -68,6 +72,7 @@ class Columns:
             lows_I: The least value of each column of whole numbers.
             highs_I: The greatest.
             has_missing_I: Whether it has missing values.
+            texts: As in the attributes.
             class_indices: As in the attributes.
             layout: As in the attributes.
         """
@@ -88,6 +93,7 @@ class Columns:
             numeric=(*plan.numeric, *moved),
             integers=kept,
             words=plan.words,
+            texts=texts,
             moved=has_missing_I,
             large=np.where(is_large_I, coefficients(plan.integers, seed=0)[:, 0], np.uint64(0)),
             class_indices=class_indices,
@@ -95,6 +101,10 @@ class Columns:
             layout=layout,
             is_grouped=bool(plan.group),
         )
+
+    def word_statistics(self) -> tuple[WordStatistics | TextStatistics, ...]:
+        """Return statistics of nothing yet, for each column of words."""
+        return tuple(TextStatistics() if name in self.texts else WordStatistics() for name in self.words)
 
     @property
     def num_classes(self) -> int:
@@ -155,7 +165,7 @@ class EncodedBucket:
 
     parts: Mapping[int, PartOfBucket]
     numbers: NumericStatistics
-    words: tuple[WordStatistics, ...]
+    words: tuple[WordStatistics | TextStatistics, ...]
     num_duplicates: int
     num_overlapping: int
 
@@ -184,7 +194,7 @@ def encode_bucket(
     outline, labels_N = rows.outline(order_N), stored.labels[order_N]
     parts_N = divide(outline)
     numbers = NumericStatistics(len(columns.numeric) + len(columns.integers) + 1)
-    words = tuple(WordStatistics() for _ in rows.words)
+    words = columns.word_statistics()
     parts = {}
     for part in np.unique(parts_N).tolist():
         chosen = np.flatnonzero(parts_N == part)
@@ -236,11 +246,15 @@ class _Stored:
                 **{name: self.integers[:, i] for i, name in enumerate(known.integers)},
                 **{name: [words] for name, words in zip(known.words, self.words, strict=True)},
             }
+        named = list(zip(known.words, self.words, strict=True))
         vectors = {
-            "label": self.labels, "numeric": self.numeric, "integers": self.integers, "categorical": self.words
-        }  # fmt: skip
-        wanted = {"label": True, "numeric": known.numeric, "integers": known.integers, "categorical": known.words}
-        return {key: values for key, values in vectors.items() if wanted[key]}
+            "label": self.labels,
+            **({"numeric": self.numeric} if known.numeric else {}),
+            **({"integers": self.integers} if known.integers else {}),
+            "categorical": [words for name, words in named if name not in known.texts],
+            "text": [words for name, words in named if name in known.texts],
+        }
+        return {key: values for key, values in vectors.items() if len(values)}
 
 
 def _contents(digests_N2: np.ndarray, labels_N: np.ndarray) -> bytes:

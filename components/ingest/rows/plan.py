@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from components.ingest.features import divide, feature_names
+from components.ingest.rows.texts import check_texts
 from estafet.errors import ConfigError
 from estafet.runfile.steps import IngestSettings
 
@@ -19,7 +20,7 @@ class Plan:
         label: What is to be predicted.
         numeric: Features that are floats.
         integers: Features that are whole numbers.
-        words: Features that are words.
+        words: Features that are words, free text among them.
         time: For a split by time, the time of each row.
         group: What must stay together in one split.
     """
@@ -37,7 +38,7 @@ def plan(schema: pa.Schema, settings: IngestSettings) -> Plan:
 
     Raises:
         ConfigError: The run file names a column that is not there, or none as the label.
-        DataError: A feature holds neither numbers nor words.
+        DataError: A feature holds neither numbers nor words, or one that is to be text holds something else.
     """
     if settings.label is None and "label" not in schema.names:
         raise ConfigError(
@@ -45,7 +46,8 @@ def plan(schema: pa.Schema, settings: IngestSettings) -> Plan:
         )
     settings = settings if settings.label else settings.model_copy(update={"label": "label"})
     names = feature_names(schema.names, settings)
-    numbers, words = divide(schema, names)
+    check_texts(schema, names, settings)
+    numbers, words = divide(schema, names, settings.text or ())
     if not names:
         raise ConfigError("no column is left to learn from.", hint="check data.features and data.ignore.")
     integers = tuple(name for name in numbers if _is_whole(schema.field(name).type))

@@ -20,6 +20,7 @@ from components.ingest.rows.plan import Plan
 from components.ingest.rows.preparing import Prepared, Preparer
 from components.ingest.rows.rows import MISSING_INTEGER, Rows
 from components.ingest.rows.spool import Spool
+from components.ingest.rows.texts import TextSample
 from components.ingest.times import TimeReader
 from estafet.runfile.steps import IngestSettings
 from estafet.telemetry import Progress
@@ -33,6 +34,7 @@ class Found:
         plan: What each column is for.
         classes: For classification, the classes.
         profile: What the columns are like.
+        texts: Tells which columns of words are free text.
         lows: The least value of each column of whole numbers.
         highs: The greatest.
         has_missing: Whether it has missing values.
@@ -48,6 +50,7 @@ class Found:
     plan: Plan
     classes: Classes | None
     profile: TableProfile
+    texts: TextSample
     lows: np.ndarray
     highs: np.ndarray
     has_missing: np.ndarray
@@ -74,6 +77,7 @@ class Found:
         self.num_rows += len(keep) + len(prepared.batch.lines)
         self.profile.merge(prepared.profile)
         self._look_at_integers(rows.integers)
+        self.texts.add(rows)
         if self.classes is not None:
             counts = np.bincount(rows.labels, minlength=len(self.classes.indices))
             counts[: len(self.counts)] += self.counts
@@ -88,7 +92,8 @@ class Found:
             classes = classes_in_order(names[self.counts > 0])
             position = {name: i for i, name in enumerate(classes)}
             indices = np.array([position.get(name, -1) for name in names], np.int64)
-        return Columns.known(self.plan, self.lows, self.highs, self.has_missing, indices, layout), classes
+        bounds = (self.lows, self.highs, self.has_missing)
+        return Columns.known(self.plan, *bounds, self.texts.texts(), indices, layout), classes
 
     def class_totals(self) -> np.ndarray | None:
         """Return the number of rows of each class, by its number in order of appearance."""
@@ -159,6 +164,7 @@ def read(
         columns,
         Classes(columns.label) if settings.task.is_classification else None,
         TableProfile(),
+        TextSample(columns.words, settings.text),
         lows=np.full(num_integers, np.iinfo(np.int64).max),
         highs=np.full(num_integers, np.iinfo(np.int64).min),
         has_missing=np.zeros(num_integers, bool),

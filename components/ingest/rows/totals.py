@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from components.ingest.rows.encoding import Columns, EncodedBucket
-from components.ingest.statistics import NumericStatistics, WordStatistics
+from components.ingest.statistics import NumericStatistics
 from estafet.records.manifest import Shard, Split
 from estafet.schema import Label, Schema
 
@@ -36,7 +36,7 @@ class Totals:
         self._columns, self._names, self._classes = columns, names, classes
         num_numbers = len(columns.numeric) + len(columns.integers) + 1
         self._numbers = NumericStatistics(num_numbers)
-        self._words = tuple(WordStatistics() for _ in columns.words)
+        self._words = columns.word_statistics()
         self._counts = np.zeros(len(names), np.int64)
         self._class_counts = np.zeros((len(names), len(classes or ())), np.int64)
         self._digests = [hashlib.sha256() for _ in names]
@@ -85,10 +85,12 @@ class Totals:
         features = self._numbers.features(names)
         *numbers, target = features
         stored = [feature.model_copy(update={"storage": "int"}) for feature in numbers[num_floats:]]
+        words = [found.feature(name) for found, name in zip(self._words, columns.words, strict=True)]
         moments = {} if self._classes is not None else {"mean": target.mean, "std": target.std}
         return Schema(
             numeric=(*numbers[:num_floats], *stored),
-            categorical=tuple(words.feature(name) for words, name in zip(self._words, columns.words, strict=True)),
+            categorical=tuple(feature for feature in words if feature.name not in columns.texts),
+            text=tuple(feature for feature in words if feature.name in columns.texts),
             label=Label(name=label, classes=self._classes, **moments),
         )
 

@@ -200,7 +200,8 @@ def _schema(
 
 def _pinned(settings: IngestSettings) -> dict[str, pa.DataType]:
     columns = {} if settings.expected is None else settings.expected.columns
-    return {name: PINNED[column.type] for name, column in columns.items() if column.type in PINNED}
+    pinned = {name: PINNED[column.type] for name, column in columns.items() if column.type in PINNED}
+    return pinned | dict.fromkeys(settings.text or (), pa.string())
 
 
 def _refuse_decimal_commas(path: Path, rows: pa.RecordBatch) -> None:

@@ -2,82 +2,71 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from estafet.errors import ConfigError, EstafetError
-from estafet.runfile.tasks import Task
+from estafet.runfile.architectures import DEFAULT, is_users
 from estafet.runfile.tune import Range
-from estafet.training.models import forecasting, images, tables, user
+from estafet.training.models import catalogue, text, user
+from estafet.training.models.catalogue import Architecture
+from estafet.training.models.hyperparameters import OF_THE_TRAINING, merge, whole
 from estafet.training.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     import keras
 
-OF_THE_TRAINING = ("learning_rate", "batch_size")
-"""Hyperparameters that belong to the training and not to the model."""
+__all__ = ["OF_THE_TRAINING", "build", "check", "default_hyperparameters", "search_space", "whole"]
+
 _NUM_TRIED = 2
 
 
-def build(spec: ModelSpec, build: str = "default", hyperparameters: Mapping[str, Any] | None = None) -> keras.Model:
+def build(spec: ModelSpec, build: str = DEFAULT, hyperparameters: Mapping[str, Any] | None = None) -> keras.Model:
     """Return a model that is not compiled.
 
     Args:
         spec: What it must take and give.
-        build: `default`, or `module:function` for the user's own, called with `spec` and the hyperparameters.
-        hyperparameters: Values that win over the model's defaults; those of the training are passed over.
+        build: `default` or the name of an architecture of the task (docs/models.md), or `module:function` for the
+            user's own, called with `spec` and the hyperparameters.
+        hyperparameters: Values that win over the architecture's defaults; those of the training are passed over.
 
     Raises:
-        ConfigError: A hyperparameter is unknown or has the wrong type, the user's function is not found or fails, or
-            its model does not fit the task.
+        ConfigError: The architecture is unknown, of another task or too deep for the images; a hyperparameter is
+            unknown or has a wrong value; the user's function is not found or fails, or its model does not fit the task.
     """
     given = {key: whole(value) for key, value in (hyperparameters or {}).items() if key not in OF_THE_TRAINING}
-    if build != "default":
+    if is_users(build):
         return _build_users(spec, build, given)
-    return _default(spec).build(spec, _merge(_default(spec).DEFAULTS, given))
+    architecture = _find(spec, build)
+    return architecture.build(spec, merge(architecture, given))
 
 
-def default_hyperparameters(spec: ModelSpec, build: str = "default") -> dict[str, Any]:
-    """Return the hyperparameters that the model has unless others are given; none are known of a user's model."""
-    return dict(_default(spec).DEFAULTS) if build == "default" else {}
+def default_hyperparameters(spec: ModelSpec, build: str = DEFAULT) -> dict[str, Any]:
+    """Return the hyperparameters that the model has unless others are given; none are known of a user's model.
+
+    Raises:
+        ConfigError: The architecture is unknown, of another task or too deep for the images.
+    """
+    return {} if is_users(build) else dict(_find(spec, build).defaults)
 
 
-def search_space(spec: ModelSpec, build: str = "default") -> dict[str, Range]:
-    """Return the hyperparameters that are worth searching; of a user's model only those of the training are known."""
-    space = _default(spec).search_space(spec)
-    return space if build == "default" else {name: space[name] for name in OF_THE_TRAINING}
+def search_space(spec: ModelSpec, build: str = DEFAULT) -> dict[str, Range]:
+    """Return the hyperparameters that are worth searching; of a user's model only those of the training are known.
+
+    Raises:
+        ConfigError: The architecture is unknown, of another task or too deep for the images.
+    """
+    if is_users(build):
+        space = _find(spec, DEFAULT).search_space(spec)
+        return {name: space[name] for name in OF_THE_TRAINING}
+    return _find(spec, build).search_space(spec)
 
 
-def whole(value: Any) -> Any:
-    """Return 64 for 64.0: Kubeflow turns every number of a dict parameter into a float."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _default(spec: ModelSpec) -> ModuleType:
-    return {Task.IMAGE_CLASSIFICATION: images, Task.FORECASTING: forecasting}.get(spec.task, tables)
-
-
-def _merge(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    for name, value in given.items():
-        if name not in defaults:
-            known = [*defaults, *OF_THE_TRAINING]
-            near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError(
-                f"the default model has no hyperparameter '{name}'; it has {', '.join(known)}.",
-                hint=f"did you mean '{near[0]}'?" if near else "correct model.hyperparameters or tune.search.",
-            )
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or value < 0 or (isinstance(defaults[name], int) and isinstance(value, float)):
-            kind = "whole number" if isinstance(defaults[name], int) else "number"
-            raise ConfigError(
-                f"the hyperparameter '{name}' must be a {kind} of at least 0, not {value!r}.",
-                hint=f"write one such as {defaults[name]} in model.hyperparameters or tune.search.",
-            )
-    return {**defaults, **given}
+def _find(spec: ModelSpec, build: str) -> Architecture:
+    found = catalogue.find(spec.task, build, spec.image_shape[:2] if spec.image_shape else None)
+    return text.with_texts(found, spec.schema)
 
 
 def _build_users(spec: ModelSpec, build: str, hyperparameters: dict[str, Any]) -> keras.Model:

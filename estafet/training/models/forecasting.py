@@ -1,4 +1,4 @@
-"""The default forecaster: linear in the differences from the last value, started as a seasonal forecast."""
+"""The default forecaster, `nlinear`: linear in the differences from the last value, started as a seasonal forecast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from estafet.runfile.tune import Range
+from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
 DEFAULTS: dict[str, Any] = {"units": 0, "l2": 0.0}
@@ -44,8 +45,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     if units := hyperparameters["units"]:
         hidden = layers.Dense(units, activation="relu", kernel_regularizer=penalty)(differences)
         change = layers.Add()([change, layers.Dense(spec.horizon, kernel_initializer="zeros")(hidden)])
-    outputs = layers.Add(name="forecast")([layers.Rescaling(spec.label_scale)(change), last])
-    return keras.Model(inputs, outputs, name="forecasting")
+    return keras.Model(inputs, series.rescale(spec, change, last), name="forecasting")
 
 
 def seasonal_kernel(spec: ModelSpec) -> np.ndarray:

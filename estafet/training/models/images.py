@@ -1,4 +1,4 @@
-"""The default image classifier: a small convolutional network that adapts its depth to the image."""
+"""The default image classifier, `cnn`: a small convolutional network that adapts its depth to the image."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from estafet.runfile.tune import Range
 from estafet.training.models.spec import ModelSpec
 
 DEFAULTS: dict[str, Any] = {"filters": 32, "units": 128, "dropout": 0.3}
+POSITIVE = ("filters", "units")
 STRIDED_STEM_FROM_PIXELS = 96
 FINAL_PIXELS = 4
 MAX_FILTERS = 256
@@ -41,7 +42,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     x = layers.Dropout(hyperparameters["dropout"])(x)
     x = layers.Dense(hyperparameters["units"], activation="relu")(x)
     x = layers.Dropout(hyperparameters["dropout"])(x)
-    outputs = layers.Dense(spec.num_classes, activation="softmax", name="probabilities")(x)
+    outputs = layers.Dense(spec.num_classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return keras.Model(inputs, outputs, name="images")
 
 

@@ -78,14 +78,15 @@ class ModelSpec:
             return {"image": self.image_shape} if self.image_shape else {}
         if self.task is Task.FORECASTING:
             return {"values": (self.lookback, self.num_channels)} if self.schema.numeric else {}
-        widths = {"numeric": len(self.schema.numeric), "categorical": len(self.schema.categorical)}
+        schema = self.schema
+        widths = {"numeric": len(schema.numeric), "categorical": len(schema.categorical), "text": len(schema.text)}
         return {name: (width,) for name, width in widths.items() if width}
 
     @property
     def input_dtypes(self) -> dict[str, str]:
         """For each input, by name: its type."""
-        dtypes = {"image": "uint8", "values": "float32", "numeric": "float32", "categorical": "string"}
-        return {name: dtypes[name] for name in self.input_shapes}
+        dtypes = dict.fromkeys(("categorical", "text"), "string") | {"image": "uint8"}
+        return {name: dtypes.get(name, "float32") for name in self.input_shapes}
 
     @property
     def output_width(self) -> int:

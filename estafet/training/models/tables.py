@@ -1,4 +1,4 @@
-"""The default model of tables: a linear path, and a small network that learns what the linear path misses."""
+"""The default of tables, `wide_and_deep`: a linear path, and a small network that learns what that one misses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from estafet.runfile.tune import Range
+from estafet.training.models import text
 from estafet.training.models.spec import ModelSpec
 
 DEFAULTS: dict[str, Any] = {"units": 32, "layers": 2, "dropout": 0.2, "l2": 1e-3}
+POSITIVE = ("units",)
 MAX_ONE_HOT = 16
 WIDE_STRETCH = 4
 MISSING = ""
@@ -19,10 +21,10 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     """Return the sum of a linear model and a network whose last layer starts at zero.
 
     Args:
-        spec: Its inputs are `numeric`, float32 (N, F), NaN where missing, and `categorical`, string (N, G), empty where
-            missing.
+        spec: Its inputs are `numeric`, float32 (N, F), NaN where missing; `categorical`, string (N, G), empty where
+            missing; and `text`, string (N, T), alike.
         hyperparameters: `units` and number of `layers` of the network, `dropout`, and `l2`, the penalty
-            on its weights.
+            on its weights; and those of the texts.
 
     Source:
         Cheng et al., "Wide & Deep Learning for Recommender Systems", 2016.
@@ -31,7 +33,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     from keras import layers
 
     inputs = spec.inputs()
-    encoded = encode(spec, inputs)
+    encoded = encode(spec, inputs, hyperparameters)
     l2 = hyperparameters["l2"]
     width, penalty = spec.output_width, (keras.regularizers.L2(l2) if l2 else None)
     x = encoded
@@ -43,19 +45,31 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
     # tables have few steps, and its weights may have far to go.
     wide = layers.Dense(width, kernel_initializer="zeros")(layers.Rescaling(WIDE_STRETCH)(encoded))
     total = layers.Add()([wide, deep])
+    return keras.Model(inputs, answer(spec, total), name="tables")
+
+
+def answer(spec: ModelSpec, total):
+    """Return the probabilities, or the prediction in the label's own unit, that the last layer's numbers mean.
+
+    Args:
+        spec: The task, and the label's mean and standard deviation.
+        total: (N, output width); zeros mean that nothing is known.
+    """
+    from keras import layers
+
     if spec.task.is_classification:
-        outputs = layers.Softmax(name="probabilities")(total)
-    else:
-        outputs = layers.Rescaling(spec.label_scale, spec.schema.label.mean or 0.0, name="prediction")(total)
-    return keras.Model(inputs, outputs, name="tables")
+        return layers.Softmax(dtype="float32", name="probabilities")(total)
+    scale, mean = spec.label_scale, spec.schema.label.mean or 0.0
+    return layers.Rescaling(scale, mean, dtype="float32", name="prediction")(total)
 
 
-def encode(spec: ModelSpec, inputs: Mapping[str, Any]):
-    """Return all columns as one float32 vector: numbers normalised, words one-hot or as learned vectors.
+def encode(spec: ModelSpec, inputs: Mapping[str, Any], hyperparameters: Mapping[str, Any] | None = None):
+    """Return all columns as one float32 vector: numbers normalised, words one-hot or as learned vectors, texts read.
 
     Args:
         spec: The features and their statistics.
         inputs: `spec.inputs()`.
+        hyperparameters: Those that texts are read with, where they are to be others than `text.DEFAULTS`.
     """
     from keras import layers
 
@@ -71,6 +85,8 @@ def encode(spec: ModelSpec, inputs: Mapping[str, Any]):
         words += [MISSING] if feature.missing_share > 0 or not words else []
         indices = layers.StringLookup(vocabulary=words, mask_token=None)(Column(index)(inputs["categorical"]))
         parts.append(KnownCategories(len(words), 0 if len(words) <= MAX_ONE_HOT else _width(len(words)))(indices))
+    for index, feature in enumerate(spec.schema.text):
+        parts.append(text.encode(feature, Column(index)(inputs["text"]), hyperparameters or {}))
     return parts[0] if len(parts) == 1 else layers.Concatenate()(parts)
 
 

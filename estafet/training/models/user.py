@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from estafet.errors import ConfigError
+from estafet.runfile.architectures import is_users
 
 USER_PATH_VARIABLE = "ESTAFET_USER_PATH"
 
@@ -36,8 +37,8 @@ def find(build: str) -> Callable:
 
 
 def import_module_of(build: str) -> None:
-    """Import the module of a user's model, so that Keras knows the layers that it registers; `default` needs none."""
-    if build != "default":
+    """Import the module of a user's model, so that Keras knows the layers that it registers; a name needs none."""
+    if is_users(build):
         _import(build.partition(":")[0], build)
 
 

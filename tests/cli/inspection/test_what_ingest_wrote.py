@@ -45,6 +45,20 @@ def repeating_table(tmp_path):
     return tmp_path / "patients.parquet", columns
 
 
+@pytest.mark.parametrize("layout", ["vectors", "columns"])
+def test_texts_are_shown_by_their_frequent_words_and_by_their_lengths(ingested, tmp_path, layout):
+    rows = [f"It was my visit number {i} there,{'ab'[i % 2]}" for i in range(99)]
+    (tmp_path / "visits.csv").write_text("\n".join(["review,y", *rows]))
+
+    seen = ingested(tmp_path / "visits.csv", task="tabular_classification", label="y", layout=layout)
+
+    sections = {section.title: section for section in dataset.findings(seen, 5).sections}
+    (row,), (card,) = sections["Columns"].rows, sections["Columns"].cards
+    assert (row["column"], row["type"], row["most frequent"]) == ("review", "text", "it, my, number, there, visit")
+    assert card.text == "text, a vocabulary of 6; words in a text:" and "<svg" in card.chart
+    assert sections["Sample"].rows[0]["review"].startswith("It was my visit number ")
+
+
 @pytest.mark.parametrize(
     "settings",
     [

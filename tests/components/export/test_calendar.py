@@ -65,7 +65,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     )
     ingest.ingest(settings, made.dataset)
     about = {"task": Task.FORECASTING, "model": {}}
-    quick = {"epochs": 4, "strategy": "single", "learning_rate": 0.03, "batch": {"start": 32, "max": 32}}
+    quick = {"epochs": 4, "learning_rate": 0.03, "batch": 32}
     train.train(
         train.Settings(**about, **quick), made.dataset, made.model, hyperparameters={}, scratch=root / "scratch"
     )

@@ -72,7 +72,7 @@ def line(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_a_training_leaves_a_model_its_record_and_its_curves_and_no_scratch(line, tmp_path):
     out, scratch, tracker = tmp_path / "model", tmp_path / "scratch", Remembering()
-    settings = _settings(Task.TABULAR_REGRESSION, epochs=3, batch={"start": 30, "max": 60, "every_epochs": 1})
+    settings = _settings(Task.TABULAR_REGRESSION, epochs=3, batch={"start": 30, "limit": 60, "every_epochs": 1})
 
     trained = step.train(settings, line, out, hyperparameters={}, scratch=scratch, tracker=tracker)
 
@@ -92,7 +92,7 @@ def test_a_training_leaves_a_model_its_record_and_its_curves_and_no_scratch(line
 @pytest.mark.slow
 def test_the_run_files_hyperparameters_win_over_those_found_which_win_over_the_defaults(line, tmp_path):
     """Found values arrive from Kubeflow as floats; a batch above the schedule's limit is held to it."""
-    settings = _settings(Task.TABULAR_REGRESSION, {"units": 8.0}, epochs=1, learning_rate=0.5, batch={"max": 64})
+    settings = _settings(Task.TABULAR_REGRESSION, {"units": 8.0}, epochs=1, learning_rate=0.5, batch={"limit": 64})
     found = {"units": 16.0, "layers": 1.0, "learning_rate": 0.02, "batch_size": 128.0}
 
     trained = step.train(settings, line, tmp_path / "model", hyperparameters=found, scratch=tmp_path / "scratch")
@@ -122,7 +122,7 @@ def test_an_empty_validation_split_is_refused_and_nothing_is_written(tmp_path):
 
     with pytest.raises(DataError, match="validation"):
         step.train(
-            _settings(Task.TABULAR_REGRESSION),
+            _settings(Task.TABULAR_REGRESSION, batch=4),
             tmp_path / "data",
             tmp_path / "model",
             hyperparameters={},
@@ -130,6 +130,20 @@ def test_an_empty_validation_split_is_refused_and_nothing_is_written(tmp_path):
         )
 
     assert not (tmp_path / "model").exists()
+
+
+def test_a_first_batch_that_is_larger_than_the_data_is_refused_with_both_sizes(line, tmp_path):
+    """Of 300 rows, 240 are to learn from; what `tune` found is held to them without a word."""
+    with pytest.raises(ConfigError, match=r"train\.batch\.start is 250, and the training split holds 240") as caught:
+        step.train(
+            _settings(Task.TABULAR_REGRESSION, batch={"start": 250}),
+            line,
+            tmp_path / "model",
+            hyperparameters={},
+            scratch=tmp_path / "scratch",
+        )
+
+    assert "set train.batch.start to 240 at most" in caught.value.hint
 
 
 @pytest.mark.slow

@@ -15,10 +15,10 @@ data:
   label: price
 train:
   epochs: 7
-  batch: {start: 16, max: 64}
+  batch: {start: 16, limit: 64}
 profiles:
   quick:
-    train: {epochs: 2, batch: {max: 32}}
+    train: {epochs: 2, batch: {limit: 32}}
 """
 
 

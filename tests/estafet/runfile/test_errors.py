@@ -230,6 +230,12 @@ def test_augmenting_a_table_is_refused_before_anything_runs(write):
     assert error.message == "run.yaml: train.augment changes images, and tabular_regression has none; remove it."
 
 
+def test_reading_the_texts_of_a_series_is_refused_before_anything_runs(write):
+    error = error_of(write(), overrides=["task=forecasting", "data.text=[notes]"])
+
+    assert "data.text names columns of a table, which forecasting does not learn from; remove it." in error.message
+
+
 def test_keys_that_do_not_go_together_are_named_without_calling_their_section_a_map(write):
     error = error_of(write(), overrides=["data.split.by=stratified", "data.split.group_by=patient"])
 

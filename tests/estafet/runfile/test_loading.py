@@ -12,7 +12,7 @@ def test_what_is_not_given_keeps_its_default(write):
 
     assert loaded.run.task is Task.TABULAR_REGRESSION
     assert loaded.run.train.epochs == 7
-    assert loaded.run.train.batch.max == 64
+    assert loaded.run.train.batch.limit == 64
     assert loaded.run.train.batch.growth == 2
     assert loaded.run.tune.trials == 12
     assert loaded.profile is None
@@ -25,7 +25,7 @@ def test_one_source_is_read_as_a_list_of_one(write):
 def test_a_profile_is_merged_key_by_key_at_every_depth(write):
     run = load(write(), profile="quick").run
 
-    assert (run.train.epochs, run.train.batch.start, run.train.batch.max) == (2, 16, 32)
+    assert (run.train.epochs, run.train.batch.start, run.train.batch.limit) == (2, 16, 32)
 
 
 def test_a_profile_replaces_a_list_as_a_whole(write):
@@ -41,7 +41,7 @@ def test_overrides_win_over_the_profile_in_the_order_in_which_they_are_given(wri
     loaded = load(write(), profile="quick", overrides=["train.epochs=4", "train.epochs=5"])
 
     assert loaded.run.train.epochs == 5
-    assert loaded.run.train.batch.max == 32
+    assert loaded.run.train.batch.limit == 32
     assert loaded.overrides == ("train.epochs=4", "train.epochs=5")
 
 

@@ -12,7 +12,7 @@ from components.ingest.statistics import NumericStatistics
 def test_a_group_in_several_parts_counts_once_for_each_part_more(monkeypatch, num_joined):
     """Of the groups 0 to 59, those from 40 on are in both parts; each is in two buckets of three."""
     monkeypatch.setattr(totals, "MIN_GROUPS_JOINED", num_joined)
-    columns = Columns((), (), (), np.zeros(0, bool), np.zeros(0, np.uint64), None, {}, "vectors", True)
+    columns = Columns((), (), (), (), np.zeros(0, bool), np.zeros(0, np.uint64), None, {}, "vectors", True)
     found = totals.Totals(columns, ("train", "test"), None)
 
     for bucket in range(3):

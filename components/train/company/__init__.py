@@ -1,0 +1,1 @@
+"""Several models of one step: an ensemble's members, a teacher, and the students that learn from it."""
