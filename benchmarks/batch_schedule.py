@@ -63,7 +63,7 @@ class Scale:
 
 
 FULL = Scale(100_000, 168, 10, 5, (64, 128, 256, 512), ("none", "sqrt", "linear"))
-QUICK = Scale(100_000, 48, 8, 3, (128, 256, 512), ("none", "sqrt"))
+QUICK = Scale(100_000, 96, 10, 3, (256, 512), ("none", "sqrt"))
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,9 @@ def judge(rows: dict[str, Row]) -> None:
         "auto_to_best_fixed": MAX_AUTO_TO_BEST_FIXED,
     }
     holds = all(value[what] <= most for what, most in goal.items())
+    for what in goal:
+        if not math.isfinite(value[what]):
+            value[what] = "never"  # JSON has no infinity
     conclude("the schedule takes half of fixed 32's CPU time to its loss, and auto a third", value, goal, holds)
 
 

@@ -7,7 +7,7 @@ On one series and one model, in one process, in turn and with the same seeds:
 - the same bare `model.fit` as it is written most often, one step a call: what several steps in one call save;
 - one `model.fit` for each batch size, which is what practitioners write, beside our one call for the whole schedule, at
   equal epochs: that way traces anew for each size, and begins anew with the optimiser's moments and early stopping;
-- an epoch after the batch has grown beside the one before it: what the change itself costs, in steps.
+- an epoch with a new batch size beside one that keeps it: what the change costs, in steps.
 
 Seconds are CPU-seconds of the whole process, medians over the seeds.
 """
@@ -40,6 +40,7 @@ LOOKBACK, HORIZON, NUM_VALIDATION = 96, 24, 2000
 BATCH_SIZE, STEPS_PER_CALL, LEARNING_RATE = 32, 16, 1e-3
 HYPERPARAMETERS = {"units": 64}
 SIZES = (32, 64, 128, 256)
+FEW_EXAMPLES, NUM_CHANGES = 1000, 40
 MAX_OVERHEAD, MAX_BESIDE_PHASES, MAX_STEPS_OF_A_CHANGE = 1.03, 0.9, 2.0
 
 
@@ -92,7 +93,7 @@ def compiled(spec: ModelSpec, seed: int, steps_per_call: int, learning_rate: flo
     model.compile(
         optimizer_for("adam", learning_rate),
         loss_for(spec),
-        metrics_for(spec),
+        metrics=metrics_for(spec),
         jit_compile=False,
         steps_per_execution=steps_per_call,
     )
@@ -136,7 +137,7 @@ def phases(spec, train: Source, validation: Source, seed: int) -> None:
             model.compile(
                 optimizer_for("adam", LEARNING_RATE),
                 loss_for(spec),
-                metrics_for(spec),
+                metrics=metrics_for(spec),
                 jit_compile=False,
                 steps_per_execution=STEPS_PER_CALL,
             )
@@ -151,14 +152,30 @@ def schedule(spec, train: Source, validation: Source, seed: int, scratch: Path) 
 
 
 def steps_of_a_change(spec, train: Source, validation: Source, seed: int) -> float:
-    """Return what the first epoch at a new size takes more than the second, in steps of that size."""
-    plan = loop.Plan(
-        8, BatchSchedule(64, 128, boundaries=(4,)), LEARNING_RATE, seed=seed, steps_per_execution=1, xla="off"
-    )
-    found = loop.fit(spec, "default", HYPERPARAMETERS, train, validation, plan)
-    seconds = [epoch["seconds"] for epoch in found.history]
-    later_s = float(np.median(seconds[5:]))
-    return (seconds[4] - later_s) / (later_s / -(-train.num_examples // 128))
+    """Return what a change of the batch size costs, in steps.
+
+    The batch grows by an example before every second epoch, so each epoch with a new size is followed by one with the
+    same size. The median difference of the two, over all pairs, is what the change costs.
+    """
+    few = feeding.Source(train.folder, "train", 1.0, FEW_EXAMPLES, first_examples(train, FEW_EXAMPLES))
+    keras.backend.clear_session()
+    growing = BatchSchedule(64, 64 + NUM_CHANGES, growth=1.001, boundaries=tuple(range(2, 2 * NUM_CHANGES + 2, 2)))
+    ends, sizes = [], []
+
+    def note(epoch: int, values: dict) -> None:
+        ends.append(time.process_time())
+        sizes.append(values["batch_size"])
+
+    plan = loop.Plan(2 * NUM_CHANGES + 2, growing, LEARNING_RATE, seed=seed, steps_per_execution=1, xla="off")
+    loop.fit(spec, "default", HYPERPARAMETERS, few, validation, plan, on_epoch=note)
+    spent_s = np.diff(ends)[1:].reshape(-1, 2)  # from the third epoch on: with a new size, with the same size
+    steps = np.array([-(-FEW_EXAMPLES // int(size)) for size in sizes[2::2]])
+    return float(np.median((spent_s[:, 0] - spent_s[:, 1]) / (spent_s[:, 1] / steps)))
+
+
+def first_examples(train: Source, count: int):
+    """Return the first examples of a source that is in memory."""
+    return tf.nest.map_structure(lambda array: array[:count], train.arrays)
 
 
 def judge(medians: dict[str, float], spent: dict[str, list[float]], change: float) -> None:

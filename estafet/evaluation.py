@@ -74,7 +74,7 @@ class Companion(_Part):
     name: str
     """Its folder in the model's `company/`, or `released`."""
     role: str
-    """model, member, ensemble, teacher or student."""
+    """member, ensemble, teacher, twin (of the student, but taught by no one) or student."""
     about: str
     """What it is, in a few words."""
     metrics: dict[str, float]

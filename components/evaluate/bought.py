@@ -21,16 +21,19 @@ def sentence(company: Sequence[Companion], headline: str) -> str:
         company: As `Evaluation.company`.
         headline: The metric to compare.
     """
-    by_role = {role: [found for found in company if found.role == role] for role in ("member", "ensemble", "teacher")}
+    by_role = {
+        role: [found for found in company if found.role == role] for role in ("member", "ensemble", "teacher", "twin")
+    }
     known = all(headline in found.metrics for found in company)
     if not company or not known:
         return f"{headline} is not defined for all of these models." if company else ""
     released = company[-1]
     if released.role == "ensemble":
         return _of_ensemble(released, by_role["member"], headline)
+    untaught = _untaught(released, by_role["twin"], headline)
     if by_role["ensemble"]:
-        return _of_student(released, by_role["ensemble"][0], by_role["member"], headline)
-    return _of_generations(released, by_role["teacher"][0], headline)
+        return _of_student(released, by_role["ensemble"][0], by_role["member"], headline) + untaught
+    return _of_generations(released, by_role["teacher"][0], headline) + untaught
 
 
 def certainty(company: Sequence[Companion], headline: str, interval: tuple[float | None, float | None]) -> str:
@@ -98,6 +101,15 @@ def _of_generations(student: Companion, teacher: Companion, headline: str) -> st
     return (
         f"The student's {headline} is {_shown(found)}, {beside} ({_shown(before)}), {_cost(student, teacher, 'its')}."
     )
+
+
+def _untaught(student: Companion, twins: Sequence[Companion], headline: str) -> str:
+    """Say what the student owes to its teacher, where its like was trained without one."""
+    if not twins:
+        return ""
+    alone = twins[0].metrics[headline]
+    beside = _beside(_gain(student.metrics[headline], alone, headline), "its like from the labels alone")
+    return f" It is {beside} ({_shown(alone)})."
 
 
 def _cost(student: Companion, teacher: Companion, whose: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RELEASED = "released"
 SPLIT = "test"
 MEASURED = ("num_parameters", "size_bytes", "latency_ms", "examples_per_s")
-ORDER = ("teacher", "member", "ensemble", "student", "model")
+ORDER = ("teacher", "member", "ensemble", "twin", "student", "model")
 
 
 def score(
@@ -40,8 +40,8 @@ def score(
         progress: Told which model is being scored.
 
     Returns:
-        The teacher, the members, the ensemble and the students, and last the released model; and the predictions of
-        the single model that would have been released otherwise. Nothing where there is only that one.
+        The teacher, the members, the ensemble, the student's twin and the students, and last the released model; and
+        the predictions of the single model that would have been released otherwise. Nothing where there is only one.
 
     Raises:
         StepFailed: One predicts something that is not a number.

@@ -33,7 +33,7 @@ class Batch(Section):
     learning rate, and growth by plateau from there; or the usual schedule."""
     every_epochs: int | None = Field(None, ge=1)
     """With `epochs`: number of epochs between two growths. Where neither this nor `at` is given, the batch
-    reaches its limit when three tenths of the epochs are done."""
+    reaches its limit when half of the epochs are done."""
     at: tuple[float, ...] = ()
     """With `epochs`: where the batch grows, each a number of epochs, or below 1 a share of all epochs."""
     patience: int = Field(1, ge=1)

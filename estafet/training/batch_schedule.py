@@ -11,7 +11,7 @@ from estafet.runfile.batch import Batch
 
 BATCH_SIZE, NOISE_SCALE = "batch_size", "noise_scale"
 """Names under which an epoch's history holds its batch size, and the gradient noise scale measured at its end."""
-SHARE_UNTIL_LIMIT = 0.3
+SHARE_UNTIL_LIMIT = 0.5
 """Share of all epochs in which the batch grows, where the run file does not say when."""
 
 
@@ -75,7 +75,7 @@ class BatchSchedule:
 
     @classmethod
     def usual(cls, start: int, limit: int, num_epochs: int) -> BatchSchedule:
-        """Return a schedule that doubles the batch until it reaches its limit after three tenths of the epochs."""
+        """Return a schedule that doubles the batch until it reaches its limit after half of the epochs."""
         return cls.from_settings(Batch(start=start, limit=limit), num_epochs)
 
     @classmethod

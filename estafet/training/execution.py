@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,8 @@ def choose(
         decisions: What has been decided.
     """
     if found := decisions.get("execution"):
-        way = Way(int(found["steps_per_execution"]), bool(found["jit_compile"]))
-        return _apply(learner, way)
+        _apply(learner, Way(int(found["steps_per_execution"]), bool(found["jit_compile"])))
+        return
     first = min(schedule.schedule.start, train.num_examples)
     if strategy.num_replicas_in_sync > 1:
         way, why = Way(1, plan.xla == "on"), ""
@@ -91,17 +92,21 @@ def choose(
         several = num_steps(train.num_examples, first) >= MIN_STEPS_FOR_SEVERAL
         usual = Way(plan.steps_per_execution or (STEPS_PER_EXECUTION if several else 1), plan.xla == "on")
         way, why = _measured(learner, train, plan, schedule, usual) if learner.part_size is None else (usual, "")
+    _apply(learner, way)
+    if way.jit_compile and not learner.jit_compile:
+        why = "without XLA, which cannot compile this model: it has layers for words"
     decisions["execution"] = {
         "steps_per_execution": way.steps_per_execution,
-        "jit_compile": way.jit_compile,
+        "jit_compile": learner.jit_compile,
         "why": why,
     }
-    return _apply(learner, way)
 
 
-def _apply(learner: Learner, way: Way, function: Callable | None = None) -> None:
-    learner.steps_per_execution, learner.jit_compile = way.steps_per_execution, way.jit_compile
-    learner.train_function = function
+def _apply(learner: Learner, way: Way) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Model doesn't support `jit_compile=True`")  # what it then is, is looked at
+        learner.steps_per_execution, learner.jit_compile = way.steps_per_execution, way.jit_compile
+    learner.train_function = None
 
 
 def _measured(learner: Learner, train: Source, plan: Plan, schedule: Schedule, usual: Way) -> tuple[Way, str]:
@@ -122,7 +127,7 @@ def _measured(learner: Learner, train: Source, plan: Plan, schedule: Schedule, u
             try:
                 timings[way] = time_steps(learner, way, train, first, plan.seed)
             except (tf.errors.OpError, ValueError, TypeError, NotImplementedError):
-                continue  # XLA compiles no strings, for one
+                continue  # not all models can be compiled
     return fastest(timings, usual, expected_steps, num_shapes=2 * len(steps))
 
 
@@ -162,8 +167,13 @@ def time_steps(learner: Learner, way: Way, train: Source, batch_size: int, seed:
         train: What it learns from.
         batch_size: The global batch size.
         seed: Seed of the order of the examples.
+
+    Raises:
+        ValueError: XLA cannot compile the model.
     """
     _apply(learner, way)
+    if way.jit_compile and not learner.jit_compile:
+        raise ValueError("XLA does not compile layers for words")
     learner.make_train_function()
     batches = iter(distributed(learner.distribute_strategy, lambda own: _endless(train, batch_size, seed, own)))
     begun = time.perf_counter()

@@ -53,7 +53,7 @@ class Trained(BaseModel):
     num_replicas: int
     decisions: dict[str, str] = {}
     """What was measured and chosen while the training began, by what it is about, and why."""
-    role: Literal["model", "member", "ensemble", "teacher", "student"] = "model"
+    role: Literal["model", "member", "ensemble", "teacher", "twin", "student"] = "model"
     """What it is to the models in `company/`, where there are any."""
     about: str = ""
     """That in a few words, such as `student of an ensemble of 5 by seed`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def train(settings: TrainSettings, found: Mapping[str, Any], around: Surroundings) -> Trained:
-    """Train the members or the teacher, then the students, and write the last model and its company.
+    """Train the members or the teacher, a twin of the student, and the students; write the last one and its company.
 
     Each model has its own checkpoints; what a killed process had finished is read and not trained again.
 
@@ -55,8 +56,11 @@ def train(settings: TrainSettings, found: Mapping[str, Any], around: Surrounding
     fellows = [company.train(member) for member in company.first]
     if settings.ensemble:
         fellows.append(company.average(fellows))
+    teacher = fellows[-1].model
+    fellows += [company.train(twin) for twin in company.twins]
     for student in company.students:
-        fellows.append(company.train(student, taught_by=fellows[-1].model))
+        fellows.append(company.train(student, taught_by=teacher))
+        teacher = fellows[-1].model
     if around.writes:
         finishing.write(fellows, around)
     return fellows[-1].trained
@@ -71,7 +75,8 @@ class _Company:
         self.chosen = chosen_for(settings, self.spec, found)
         self.first = self._first()
         self.students = self._students()
-        self.everyone = [*self.first, *self.students]
+        self.twins = self._twins()
+        self.everyone = [*self.first, *self.twins, *self.students]
         self._fold, self._read = -1, None
         manifest = around.manifest
         around.tracker.log_dataset(manifest.name, manifest.version, str(around.dataset_folder), "training")
@@ -94,6 +99,17 @@ class _Company:
             which = f"generation {number}, " if distill.generations > 1 else ""
             students.append(Member(f"student-{number}", f"{which}student of {teacher}", own, found))
         return students
+
+    def _twins(self) -> list[Member]:
+        """Return, where the student is another model than those that teach, its twin that no one teaches.
+
+        Else nothing would tell what the teacher's answers bought from what the other size costs. The same model trained
+        from the labels is there already where students are like their teachers.
+        """
+        distill = self.settings.distill
+        if distill is None or not (distill.build or distill.hyperparameters):
+            return []
+        return [replace(self.students[-1], name="twin", role="the student's twin, from the labels alone")]
 
     def _teachers_name(self) -> str:
         return f"an {self._ensembles_name()}" if self.settings.ensemble else "the teacher"

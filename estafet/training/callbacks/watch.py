@@ -13,6 +13,8 @@ from estafet.training.callbacks.schedule import Schedule
 LOOK_EVERY_S = 1.0
 DIVERGED = 10.0
 """A loss so many times the untrained model's is no slow start any more."""
+LEAST_LOSS = 0.5
+"""The loss of predicting the mean, in standard deviations; where the model begins far below it, that counts."""
 
 
 class Watch(keras.callbacks.Callback):
@@ -63,7 +65,7 @@ class Watch(keras.callbacks.Callback):
         if broken:
             raise self._failed(f"{broken} is {values[broken]} after epoch {epoch + 1} of {self.num_epochs}")
         now = min(values["loss"], values.get("val_loss", math.inf))
-        if now > DIVERGED * self.first_loss > 0:
+        if now > DIVERGED * max(self.first_loss, LEAST_LOSS):
             raise self._failed(
                 f"the training diverges: after epoch {epoch + 1} of {self.num_epochs} the loss is {now:.4g}, and the "
                 f"untrained model's was {self.first_loss:.4g}"

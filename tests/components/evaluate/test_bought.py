@@ -66,6 +66,12 @@ def test_a_generation_is_held_against_the_first_teacher():
     )
 
 
+def test_a_smaller_student_is_held_against_its_like_that_no_one_taught():
+    company = [*MEMBERS, ENSEMBLE, model("twin", 0.9), model("student", 0.8)]
+
+    assert bought.sentence(company, "log_loss").endswith(" It is 0.1 better than its like from the labels alone (0.9).")
+
+
 def test_one_model_alone_bought_nothing():
     assert bought.sentence([], "log_loss") == ""
 

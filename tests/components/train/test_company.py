@@ -92,7 +92,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_and_its_student_is_the
     features, _ = next(iter(reading.dataset(line, "test", batch_size=60)))
     model, company = folder / "model", folder / "model" / "company"
 
-    assert companions(folder) == ["ensemble", "member-1", "member-2"]
+    assert companions(folder) == ["ensemble", "member-1", "member-2", "twin"]
     mean = (answers(company / "member-1", features) + answers(company / "member-2", features)) / 2
     np.testing.assert_allclose(answers(company / "ensemble", features), mean, rtol=1e-6)
     assert (trained.role, trained.build) == ("student", "linear")
@@ -100,14 +100,18 @@ def test_an_ensemble_answers_with_the_mean_of_its_members_and_its_student_is_the
     assert Trained.load(model) == trained
     assert Trained.load(company / "ensemble").num_parameters == 2 * Trained.load(company / "member-1").num_parameters
     assert {"member-1/val_rmse", "member-2/val_rmse", "val_rmse"} <= set(tracker.metrics)
-    assert sorted(tracker.files) == ["/curves.png", "company/member-1/curves.png", "company/member-2/curves.png"]
+    of_company = [f"company/{name}/curves.png" for name in ("member-1", "member-2", "twin")]
+    assert sorted(tracker.files) == ["/curves.png", *of_company]
     assert not (folder / "scratch").exists()
 
 
-def test_the_first_member_is_the_model_that_would_have_been_trained_without_the_ensemble(distilled, line, tmp_path):
-    alone = run(line, tmp_path, model=WIDE)
+def test_the_first_member_and_the_students_twin_are_what_is_trained_without_any_company(distilled, line, tmp_path):
+    """The student has the seed that follows the run file's."""
+    alone, small = run(line, tmp_path / "a", model=WIDE), run(line, tmp_path / "b", seed=1)
 
-    assert alone.version == Trained.load(distilled[0] / "model" / "company" / "member-1").version
+    company = distilled[0] / "model" / "company"
+    assert alone.version == Trained.load(company / "member-1").version
+    assert small.version == Trained.load(company / "twin").version != distilled[1].version
 
 
 def test_all_are_scored_on_the_same_examples_and_the_gate_judges_the_released_one(distilled, line, tmp_path):
@@ -116,13 +120,13 @@ def test_all_are_scored_on_the_same_examples_and_the_gate_judges_the_released_on
 
     found = evaluate.evaluate(evaluate.Settings(**told), distilled[0] / "model", line, tmp_path, tracker=tracker)
 
-    assert [companion.name for companion in found.company] == ["member-1", "member-2", "ensemble", "released"]
+    assert [companion.name for companion in found.company] == ["member-1", "member-2", "ensemble", "twin", "released"]
     assert found.company[-1].metrics == found.metrics != found.company[0].metrics
     features, labels = next(iter(reading.dataset(line, "test", batch_size=60)))
     ensemble = answers(distilled[0] / "model" / "company" / "ensemble", features)[:, 0]
     assert found.company[2].metrics["rmse"] == pytest.approx(np.sqrt(np.mean((ensemble - labels) ** 2)), rel=1e-5)
     sizes = [path.stat().st_size for path in sorted((distilled[0] / "model" / "company").glob("*/model.keras"))]
-    assert [companion.size_bytes for companion in found.company[:3]] == [*sizes[1:], sizes[0]]
+    assert [companion.size_bytes for companion in found.company[:3]] == [*sizes[1:3], sizes[0]]
     assert all(companion.latency_ms > 0 and companion.examples_per_s > 0 for companion in found.company)
     assert Evaluation.load(tmp_path) == found and "student" in found.bought
     page = (tmp_path / "report.html").read_text()

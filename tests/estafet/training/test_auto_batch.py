@@ -33,7 +33,7 @@ def test_a_short_training_takes_the_usual_schedule_and_says_so(numbers):
 
     choice = auto_batch.choose(None, train, train, plan, "rmse")
 
-    assert choice.schedule == BatchSchedule(32, 256, boundaries=(1, 2, 3))
+    assert choice.schedule == BatchSchedule(32, 256, boundaries=(2, 3, 5))
     assert choice.learning_rate == plan.learning_rate and choice.num_batches == 0
     assert "40 steps of 100 examples are too few to race for" in choice.why
 

@@ -44,11 +44,11 @@ def test_shares_of_the_epochs_become_boundaries():
     assert _sizes(schedule, 8) == [32, 32, 64, 64, 128, 128, 256, 256]
 
 
-def test_without_a_word_about_when_the_limit_is_reached_in_three_tenths_of_the_epochs():
-    """Three growths in 9 of 30 epochs: after 3, 6 and 9."""
+def test_without_a_word_about_when_the_limit_is_reached_in_half_of_the_epochs():
+    """Three growths in 15 of 30 epochs: after 5, 10 and 15."""
     schedule = BatchSchedule.from_settings(Batch(), 30)
 
-    assert schedule.boundaries == (3, 6, 9)
+    assert schedule.boundaries == (5, 10, 15)
     assert BatchSchedule.from_settings(Batch(), 1).boundaries == (1, 1, 1)
 
 

@@ -47,7 +47,7 @@ def test_a_gain_within_a_fifth_does_not_change_the_way():
 
 @pytest.mark.slow
 def test_measuring_chooses_a_way_and_leaves_the_learner_as_it_was(table, monkeypatch):
-    """With a limit of no seconds even this short training is measured."""
+    """With a limit of no seconds even this short training is measured; XLA, which compiles no words, is left out."""
     monkeypatch.setattr(execution, "MIN_SECONDS_TO_MEASURE", 0.0)
     monkeypatch.setattr(execution, "MIN_MEASURED_S", 0.01)
     plan, strategy, decisions = Plan(20, BatchSchedule(20, 40)), strategy_for("cpu"), {}
@@ -62,12 +62,12 @@ def test_measuring_chooses_a_way_and_leaves_the_learner_as_it_was(table, monkeyp
     for was, variable in zip(before, (*learner.variables, *learner.optimizer.variables), strict=True):
         np.testing.assert_array_equal(was, np.array(variable))
     why = decisions["execution"]["why"]
-    assert "(one step a call: " in why and "; 16 steps a call: " in why
+    assert "(one step a call: " in why and "; 16 steps a call: " in why and "XLA" not in why
     assert learner.steps_per_execution == decisions["execution"]["steps_per_execution"]
 
 
 @pytest.mark.slow
-def test_what_was_chosen_before_and_what_the_run_file_says_is_not_measured(numbers, monkeypatch):
+def test_what_was_chosen_before_and_what_the_run_file_says_is_not_measured(numbers, table, monkeypatch):
     monkeypatch.setattr(execution, "time_steps", None)
     train, strategy = feeding.load(numbers, "train"), strategy_for("cpu")
 
@@ -77,6 +77,13 @@ def test_what_was_chosen_before_and_what_the_run_file_says_is_not_measured(numbe
         execution.choose(learner, train, plan, strategy, schedule, decisions)
         return {"steps_per_execution": learner.steps_per_execution, "jit_compile": learner.jit_compile}
 
+    words = assemble(
+        ModelSpec.from_manifest(Manifest.load(table)), "default", {}, Plan(1, BatchSchedule(1, 1)), strategy
+    )
+    decisions = {}
+    schedule = Schedule(BatchSchedule(1, 1), 0.01, train.num_examples, [], "")
+    execution.choose(words, train, Plan(1, BatchSchedule(1, 1), xla="on"), strategy, schedule, decisions)
+    assert "cannot compile this model" in decisions["execution"]["why"] and not words.jit_compile
     given = Plan(99, BatchSchedule(1, 1), steps_per_execution=5, xla="off")
     before = {"execution": {"steps_per_execution": 3, "jit_compile": False, "why": ""}}
     assert chosen(given, {}) == {"steps_per_execution": 5, "jit_compile": False}
