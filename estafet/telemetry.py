@@ -32,6 +32,7 @@ RUN_DIR_VARIABLE = "ESTAFET_RUN_DIR"
 SCRATCH_VARIABLE = "ESTAFET_SCRATCH_DIR"
 RUNNER_PID_VARIABLE = "ESTAFET_RUNNER_PID"
 MIN_WRITE_INTERVAL_S = 0.2
+GRACE_S = 20
 FULL_DISK_WORDS = ("No space left on device", "database or disk is full")
 
 
@@ -256,7 +257,10 @@ def _finish(running: Step, state: str) -> None:
 
 
 def _end_with_runner() -> None:
-    """Stop this step when the runner that started it is gone, so that a killed run leaves nothing behind."""
+    """Stop this step when the runner that started it is gone, so that a killed run leaves nothing behind.
+
+    A step that listens, as a training does, has some seconds to save what it has done.
+    """
     runner = os.environ.get(RUNNER_PID_VARIABLE)
     if not runner:
         return
@@ -265,6 +269,8 @@ def _end_with_runner() -> None:
     def watch() -> None:
         while True:
             if not is_running(pid):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(GRACE_S)
                 os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(1)
 

@@ -21,11 +21,17 @@ def describe(
     outcome: loop.Outcome, spec: ModelSpec, build: str, hyperparameters: Mapping[str, Any], dataset_version: str
 ) -> Trained:
     """Return what is known of a training that has ended."""
+    begun_with = outcome.decisions.get("batch", {})  # what `batch: auto` chose
+    hyperparameters = {
+        **hyperparameters,
+        "batch_size": begun_with.get("start", hyperparameters["batch_size"]),
+        "learning_rate": begun_with.get("learning_rate", hyperparameters["learning_rate"]),
+    }
     return Trained(
         version=version_of(outcome.weights),
         task=spec.task,
         build=build,
-        hyperparameters=as_hyperparameters(dict(hyperparameters)),
+        hyperparameters=as_hyperparameters(hyperparameters),
         dataset_version=dataset_version,
         num_parameters=count_parameters(outcome.weights),
         epochs=len(outcome.history),
@@ -59,7 +65,7 @@ def track(trained: Trained, folder: Path, tracker: Tracker) -> None:
             "hyperparameters": trained.hyperparameters,
             "num_parameters": trained.num_parameters,
             "num_replicas": trained.num_replicas,
-            "devices": trained.devices,
+            "trained_on": trained.devices,
             "decisions": trained.decisions,
             "dataset_version": trained.dataset_version,
             "model_version": trained.version,

@@ -18,7 +18,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"^estafet (\w+)", "\n".join(blocks("sh")), re.MULTILINE))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"^estafet ([\w-]+)", "\n".join(blocks("sh")), re.MULTILINE))))
 def test_every_command_in_it_is_a_command(name):
     assert name in COMMANDS
 
