@@ -56,6 +56,8 @@ class Batch(Section):
             return {"limit": AUTO_LIMIT, **value}
         if isinstance(value, int | float) and not isinstance(value, bool):
             return {"start": value, "limit": value}
+        if isinstance(value, str):
+            raise ValueError("must be a size, auto, or keys such as {start: 32, limit: 256}")
         return value
 
     @model_validator(mode="after")

@@ -60,7 +60,11 @@ def assemble(
 
 
 def first_loss(learner: Learner, validation: Source) -> float:
-    """Return the loss of the untrained model on the first validation batch; 0 where that is no number."""
+    """Return the loss of the untrained model on the first validation batch; 0 where that is no number.
+
+    The model's own penalties are part of it, as they are of what each epoch is recorded with.
+    """
     features, labels = next(iter(validation.batches()))
-    loss = float(learner.loss(labels, learner.model(features, training=False)))
+    loss = float(learner.loss(labels, learner(features, training=False)))
+    loss += sum(float(penalty) for penalty in learner.losses)
     return loss if math.isfinite(loss) else 0.0

@@ -101,7 +101,8 @@ def choose(learner: Learner, train: Source, validation: Source, plan: Plan, judg
         Goyal et al., "Accurate, Large Minibatch SGD", 2017, for the linear rule.
     """
     start, limit = plan.schedule.start, plan.schedule.limit
-    most = min(limit, LARGEST_START, train.num_examples // MIN_STEPS)
+    least_steps = max(MIN_STEPS, (plan.steps_per_execution or 1) + 1)  # a race ends within the first epoch
+    most = min(limit, LARGEST_START, train.num_examples // least_steps)
     num_all = plan.epochs * num_steps(train.num_examples, start)
     if most < 2 * start or num_all < LEAST_TRAINING:
         return _usual(plan, f"{num_all:,} steps of {train.num_examples:,} examples are too few to race for")

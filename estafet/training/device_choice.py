@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 
@@ -17,7 +18,8 @@ def choose(devices: str, steps: Mapping[int, float], measure: Callable[[str, int
     Args:
         devices: The run file's `train.devices`, or `single`.
         steps: Number of steps of the training at each batch size.
-        measure: Returns the seconds of a step on some devices (a key of `SAID`) at a batch size.
+        measure: Returns the seconds of a step on some devices (a key of `SAID`) at a batch size; infinite where it
+            does not fit into their memory.
 
     Returns:
         cpu, one-gpu, gpu, tpu, multi-worker or single; and the reason, empty where nothing was to be chosen.
@@ -43,8 +45,11 @@ def fastest(step_s: Mapping[str, Mapping[int, float]], steps: Mapping[int, float
     total_s = {kind: sum(count * sizes[size] for size, count in steps.items()) for kind, sizes in step_s.items()}
     best = min(total_s, key=total_s.__getitem__)
     said = "; ".join(
-        f"{SAID.get(kind, kind)} "
-        + ", ".join(f"{1000 * seconds:.2f} ms at {size}" for size, seconds in sorted(sizes.items()))
+        f"{SAID.get(kind, kind)} " + ", ".join(f"{_said(seconds)} at {size}" for size, seconds in sorted(sizes.items()))
         for kind, sizes in step_s.items()
     )
     return best, f"{SAID.get(best, best)}, where a step is fastest over the whole schedule ({said})"
+
+
+def _said(seconds: float) -> str:
+    return f"{1000 * seconds:.2f} ms" if math.isfinite(seconds) else "no memory"

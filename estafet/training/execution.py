@@ -88,6 +88,8 @@ def choose(
     first = min(schedule.schedule.start, train.num_examples)
     if strategy.num_replicas_in_sync > 1:
         way, why = Way(1, plan.xla == "on"), ""
+        if (plan.steps_per_execution or 1) > 1:
+            why = "one step a call: Keras cannot take several with several replicas"
     else:
         several = num_steps(train.num_examples, first) >= MIN_STEPS_FOR_SEVERAL
         usual = Way(plan.steps_per_execution or (STEPS_PER_EXECUTION if several else 1), plan.xla == "on")
@@ -103,6 +105,8 @@ def choose(
 
 
 def _apply(learner: Learner, way: Way) -> None:
+    if learner.train_function is not None and way == Way(learner.steps_per_execution, learner.jit_compile):
+        return  # it is traced already
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Model doesn't support `jit_compile=True`")  # what it then is, is looked at
         learner.steps_per_execution, learner.jit_compile = way.steps_per_execution, way.jit_compile

@@ -111,7 +111,7 @@ class Source:
 
         The order of an epoch, and how images are changed in it, depend on seed and epoch alone, so a training that was
         killed goes on exactly as it would have. The cardinality changes with the batch size and is therefore unknown:
-        whoever iterates must count the steps (`Schedule` in schedule_callback.py does).
+        whoever iterates must count the steps (`Schedule` in callbacks/schedule.py does).
 
         Args:
             position: Batch size, epoch, and the batch of the epoch to begin with.

@@ -23,8 +23,7 @@ class Learner(keras.Model):
 
     Attributes:
         model: What learns.
-        part_size: Examples of one replica that are gone through at once; None for all. A change needs
-            `make_train_function(force=True)`.
+        part_size: Examples of one replica that are gone through at once; None for all. `go_in_parts` changes it.
         steps_taken: Optimiser steps since the training began.
         bad_step: The first step (from 0) whose loss was NaN or infinite; -1 where there is none.
     """
@@ -37,6 +36,7 @@ class Learner(keras.Model):
             objective: What is minimised beside the model's own penalties, where it is not the compiled loss.
         """
         super().__init__(name="learner")
+        self._convert_input_args = False  # to float16, where numbers above 65,504 are infinite: layers do that
         self.model, self.part_size = model, None
         self._minimised = (objective,)  # in a tuple, so that Keras does not track what it refers to
         counter = {"shape": (), "dtype": "int64", "trainable": False, "aggregation": "only_first_replica"}
@@ -60,6 +60,20 @@ class Learner(keras.Model):
         with tf.control_dependencies([gradient for gradient in gradients if gradient is not None]):
             self._count(tf.identity(loss))
         return self.get_metrics_result()
+
+    def go_in_parts(self, part_size: int) -> None:
+        """Go through each batch in parts from now on.
+
+        Replicas do not wait for each other within a step any more: one may have a part more than another. So batches
+        are normalised by each replica's own parts.
+
+        Args:
+            part_size: Examples of one replica that are gone through at once, at least 1.
+        """
+        self.part_size, self.train_function = part_size, None
+        for layer in self.model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = False
 
     def _count(self, loss: tf.Tensor) -> None:
         step, bad = self.steps_taken.value, self.bad_step.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from estafet.errors import StepFailed
 from estafet.records.verify import naming_bad_records
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
@@ -103,8 +105,12 @@ def _devices(plan: Plan, train: Source, scratch: Path | None, assembled: Callabl
         return found["devices"], found["why"]
 
     def measure(kind: str, batch_size: int) -> float:
-        way = execution.Way(1, plan.xla == "on")
-        return execution.time_steps(assembled(kind), way, train, batch_size, plan.seed).step_s
+        learner = assembled(kind)
+        try:
+            memory.limit(learner, train, plan, learner.distribute_strategy, None, {})
+            return execution.time_steps(learner, execution.Way(1, False), train, batch_size, plan.seed).step_s
+        except (StepFailed, tf.errors.ResourceExhaustedError):
+            return math.inf
 
     return device_choice.choose(plan.devices, total_steps(plan.schedule, train.num_examples, plan.epochs), measure)
 
@@ -151,6 +157,8 @@ class _Training:
         self.recorder.begin_with(state.elapsed_s)
         self.keeper.begin_with(running if state.num_batches else [])
         self.resumed_from = len(state.history)
+        for epoch, values in enumerate(state.history):
+            self.tracker.log_metrics(values, step=epoch)
 
     def decide(self) -> None:
         """Choose what was left open and has not been chosen before: how steps are executed, and what fits into memory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ def limit(
             f"accumulated over parts of {part}"
         )
     if part < largest:
-        learner.part_size = part
+        learner.go_in_parts(part)
         decisions["memory"] = {"part_size": part, "why": why}
 
 
@@ -105,8 +106,8 @@ def halve(
             hint="take a smaller model or smaller inputs (data.image_size, data.window), a smaller train.batch.limit, "
             "or more memory.",
         ) from error
-    learner.part_size = now // 2
-    learner.jit_compile, learner.train_function = False, None
+    learner.jit_compile = False
+    learner.go_in_parts(now // 2)
     learner.undo_unfinished_step()
     why = (
         f"memory ran out with {now} examples at once: gradients are accumulated over parts of {now // 2}, and the "
@@ -138,7 +139,7 @@ def free_bytes(learner: Learner, strategy: tf.distribute.Strategy) -> int:
     """Return the free memory of a replica: that of its GPU, or of the machine or container, shared by its replicas."""
     devices = [device for weight in learner.weights[:1] for device in _devices_of(weight)]
     if any("GPU" in device for device in devices):
-        return min(_free_of_gpus(), default=free_bytes_of_machine())
+        return min(_free_of_gpus(), default=free_bytes_of_machine()) + _held_of_gpus()
     return free_bytes_of_machine() // max(1, len(devices))
 
 
@@ -149,13 +150,22 @@ def _devices_of(weight: keras.Variable) -> list[str]:
 
 
 def _free_of_gpus() -> list[int]:
-    """Return the free bytes of each GPU, as NVIDIA's tool says; nothing where there is no such tool."""
+    """Return the free bytes of each GPU that TensorFlow sees, as NVIDIA's tool says; nothing where there is no tool."""
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):  # the others may be full
+        command.append(f"--id={visible}")
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
         return [int(line) * 2**20 for line in said.split()]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
+
+
+def _held_of_gpus() -> int:
+    """Return what TensorFlow has of each GPU and does not use any more; the tool counts it as taken."""
+    gpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
+    found = [tf.config.experimental.get_memory_info(gpu) for gpu in gpus]
+    return min((info["peak"] - info["current"] for info in found), default=0)
 
 
 def free_bytes_of_machine() -> int:
@@ -203,7 +213,8 @@ def marked(scratch: Path | None, learner: Learner, batch_size: int) -> Iterator[
     def look() -> None:
         while not over.wait(LOOK_EVERY_S):
             if free_bytes_of_machine() < SHORT_SHARE * total:
-                write_json(Path(scratch) / MARK_FILE, {"part_size": learner.part_size or batch_size})
+                with contextlib.suppress(OSError):  # not all workers may write there
+                    write_json(Path(scratch) / MARK_FILE, {"part_size": learner.part_size or batch_size})
                 return
 
     thread = threading.Thread(target=look, name="memory", daemon=True)
@@ -213,7 +224,8 @@ def marked(scratch: Path | None, learner: Learner, batch_size: int) -> Iterator[
     finally:
         over.set()
         thread.join()
-        (Path(scratch) / MARK_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (Path(scratch) / MARK_FILE).unlink()
 
 
 def _part_when_killed(scratch: Path | None) -> int | None:

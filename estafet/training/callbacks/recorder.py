@@ -35,7 +35,7 @@ class Recorder(keras.callbacks.Callback):
         self.schedule, self.history = schedule, schedule.history
         self.num_epochs, self.judged_by = num_epochs, judged_by
         self.progress, self.tracker, self.on_epoch = progress, tracker, on_epoch
-        self.message, self._told_at, self._spent_before_s, self._num_resumed = "first epoch", 0.0, 0.0, 0
+        self.message, self._told_at, self._spent_before_s = "first epoch", 0.0, 0.0
         self._begun = time.monotonic()
 
     def begin_with(self, elapsed_s: float) -> None:
@@ -46,12 +46,6 @@ class Recorder(keras.callbacks.Callback):
     def elapsed_s(self) -> float:
         """Seconds that the current epoch has taken so far."""
         return self._spent_before_s + time.monotonic() - self._begun
-
-    def on_train_begin(self, logs=None):
-        """Give the tracker the epochs that an earlier, killed process finished."""
-        for epoch, values in enumerate(self.history):
-            self.tracker.log_metrics(values, step=epoch)
-        self._num_resumed = len(self.history)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Begin to measure the epoch."""
@@ -87,8 +81,8 @@ class Recorder(keras.callbacks.Callback):
         left_s = self._seconds_left(values)
         left = f" · {_duration(left_s)} left" if left_s >= 1 else ""
         return (
-            f"epoch {epoch + 1}/{self.num_epochs} · batch {values['batch_size']:.0f} · rate "
-            f"{values['learning_rate']:.2g} · loss {values['loss']:.4f} · {shown} {values[shown]:.4g} · "
+            f"epoch {epoch + 1}/{self.num_epochs} · loss {values['loss']:.4f} · {shown} {values[shown]:.4g} · "
+            f"batch {values['batch_size']:.0f} · rate {values['learning_rate']:.2g} · "
             f"{_speed(values['examples_per_s'])}{left}"
         )
 

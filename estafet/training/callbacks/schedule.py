@@ -88,12 +88,13 @@ class Schedule(keras.callbacks.Callback):
 
     def _set_learning_rate(self, batch_size: int) -> None:
         after = self._rate_at(batch_size)
-        ramp = self.model.optimizer._learning_rate
+        optimizer = self.model.optimizer
+        ramp = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate  # in float16 one scales the losses
         if isinstance(ramp, RampedRate):
             growth, before = self._last_growth(batch_size)
             ramp.ramp(self._rate_at(before), after, growth, self.schedule.warm_up_steps)
         else:
-            self.model.optimizer.learning_rate = after
+            optimizer.learning_rate = after
 
     def _rate_at(self, batch_size: int) -> float:
         return self.learning_rate * self.schedule.learning_rate_factor(batch_size)

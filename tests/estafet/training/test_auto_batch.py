@@ -38,6 +38,16 @@ def test_a_short_training_takes_the_usual_schedule_and_says_so(numbers):
     assert "40 steps of 100 examples are too few to race for" in choice.why
 
 
+def test_a_race_whose_calls_take_more_steps_than_an_epoch_has_is_left_out(numbers, monkeypatch):
+    """With 100 examples a batch of 2 has 50 steps an epoch, and a call would take 60, and so run out of data."""
+    monkeypatch.setattr(auto_batch, "MIN_STEPS", 10)
+    monkeypatch.setattr(auto_batch, "LEAST_TRAINING", 1)
+    train = feeding.load(numbers, "train")
+    plan = loop.Plan(1000, BatchSchedule(1, 64), auto_batch=True, steps_per_execution=60)
+
+    assert "too few to race for" in auto_batch.choose(None, train, train, plan, "rmse").why
+
+
 def test_a_choice_is_made_again_from_what_was_kept():
     choice = Choice(BatchSchedule(64, 256, when="plateau"), 0.004, 200, (), "64 examples")
 

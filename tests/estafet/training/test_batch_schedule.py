@@ -137,6 +137,23 @@ def test_after_a_growth_the_learning_rate_warms_up(numbers):
     assert rates == pytest.approx([0.01, 0.015, 0.02, 0.02, 0.02], rel=1e-5)
 
 
+@pytest.mark.slow
+def test_the_learning_rate_warms_up_in_half_precision_too(numbers):
+    """There the optimiser with the rate is inside of one that scales losses."""
+    schedule = BatchSchedule(16, 64, 4, "epochs", (1,), learning_rate_rule="sqrt", warm_up_steps=4)
+    following, model, _ = _following(numbers, schedule)
+    model.compile(keras.optimizers.LossScaleOptimizer(model.optimizer), keras.losses.MeanSquaredError())
+    rates = []
+
+    def record(epoch, logs):
+        rates.append(following.describe()["learning_rate"])
+        following.history.append(following.describe())
+
+    _fit(numbers, following, model, keras.callbacks.LambdaCallback(on_epoch_end=record))
+
+    assert rates == pytest.approx([0.01, 0.015, 0.02, 0.02, 0.02], rel=1e-5)
+
+
 def _following(folder, schedule: BatchSchedule) -> tuple[Schedule, Learner, list]:
     """Return the callback of a schedule, a learner, and a list to which each trace of its training step adds."""
     inputs, traces = {"numeric": keras.Input((1,), name="numeric")}, []

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+import tensorflow as tf
 
 from estafet.errors import ConfigError
-from estafet.training import device_choice
+from estafet.records.manifest import Manifest
+from estafet.training import device_choice, feeding, loop
+from estafet.training.assembly import assemble
+from estafet.training.batch_schedule import BatchSchedule
 from estafet.training.device_choice import choose, fastest
 from estafet.training.distribution import strategy_for
+from estafet.training.execution import Timing
+from estafet.training.models import ModelSpec
+from estafet.training.plan import Plan
 
 STEPS = {32: 1000, 256: 100}
 
@@ -46,6 +55,35 @@ def test_with_gpus_each_kind_is_measured_at_each_size(monkeypatch):
         "one GPU, where a step is fastest over the whole schedule "
         "(the CPU 1.00 ms at 32, 30.00 ms at 256; one GPU 2.00 ms at 32, 3.00 ms at 256)"
     )
+
+
+def test_devices_that_have_no_memory_for_a_size_are_not_taken():
+    kind, why = fastest({"cpu": {256: 0.03}, "one-gpu": {256: math.inf}}, {256: 10})
+
+    assert kind == "cpu" and "one GPU no memory at 256" in why
+
+
+@pytest.mark.slow
+def test_a_step_for_which_memory_runs_out_while_devices_are_measured_ends_no_training(numbers, monkeypatch):
+    """The CPU stands for a GPU that has no memory for a batch of 50."""
+
+    def measured(learner, way, train, batch_size, seed):
+        if batch_size == 50:
+            raise tf.errors.ResourceExhaustedError(None, None, "no memory")
+        return Timing(0.1, 0.001)
+
+    monkeypatch.setattr(loop.execution, "time_steps", measured)
+    monkeypatch.setattr(
+        loop.device_choice,
+        "choose",
+        lambda devices, steps, measure: (str([measure("cpu", size) for size in steps]), ""),
+    )
+    plan, train = Plan(2, BatchSchedule(25, 50, boundaries=(1,))), feeding.load(numbers, "train")
+    spec = ModelSpec.from_manifest(Manifest.load(numbers))
+
+    found, _ = loop._devices(plan, train, None, lambda kind: assemble(spec, "default", {}, plan, strategy_for(kind)))
+
+    assert found == "[0.001, inf]"
 
 
 def test_a_training_of_small_batches_alone_stays_on_the_cpu():

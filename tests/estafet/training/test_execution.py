@@ -14,6 +14,7 @@ from estafet.training.distribution import strategy_for
 from estafet.training.execution import Timing, Way, fastest
 from estafet.training.feeding import Position
 from estafet.training.keras_patch import build_from_shapes
+from estafet.training.learner import Learner
 from estafet.training.models import ModelSpec
 from estafet.training.plan import Plan
 
@@ -88,3 +89,19 @@ def test_what_was_chosen_before_and_what_the_run_file_says_is_not_measured(numbe
     before = {"execution": {"steps_per_execution": 3, "jit_compile": False, "why": ""}}
     assert chosen(given, {}) == {"steps_per_execution": 5, "jit_compile": False}
     assert chosen(given, before) == {"steps_per_execution": 3, "jit_compile": False}
+
+
+@pytest.mark.slow
+def test_a_way_that_was_measured_is_not_traced_again_when_it_is_taken(numbers, monkeypatch):
+    traced, step = [], Learner.train_step
+    monkeypatch.setattr(Learner, "train_step", lambda self, data: traced.append(data) or step(self, data))
+    monkeypatch.setattr(execution, "MIN_MEASURED_S", 0.0)
+    plan, strategy, train = Plan(20, BatchSchedule(25, 25)), strategy_for("cpu"), feeding.load(numbers, "train")
+    learner = assemble(ModelSpec.from_manifest(Manifest.load(numbers)), "default", {}, plan, strategy)
+    build_from_shapes(learner, train.scheduled_batches(Position.start(), 0))
+    traced.clear()
+
+    execution.choose(learner, train, plan, strategy, Schedule(plan.schedule, 0.01, 100, [], "val_rmse"), {})
+    learner.fit(train.scheduled_batches(Position.start(25), 0), epochs=1, verbose=0)
+
+    assert len(traced) == 1

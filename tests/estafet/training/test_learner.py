@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from estafet.training.assembly import first_loss
 from estafet.training.learner import Learner
 
 
@@ -75,3 +78,29 @@ def test_the_first_step_whose_loss_is_no_number_is_remembered():
     _fit(learner, features, labels, batch_size=1)
 
     assert (int(learner.bad_step.numpy()), int(learner.steps_taken.numpy())) == (3, 16)
+
+
+def test_half_precision_leaves_features_as_they_are_before_a_layer_wants_them():
+    """In float16 a million is infinite, and so is its distance from the mean."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((1,), name="numeric")
+        centred = keras.layers.Lambda(lambda values: values - 1e6, dtype="float32")(inputs)
+        learner = Learner(keras.Model({"numeric": inputs}, centred))
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+    found = learner({"numeric": tf.constant([[1_000_003.0]])})
+
+    assert found.numpy().tolist() == [[3.0]]
+
+
+def test_the_untrained_models_loss_has_its_penalties_as_those_of_its_epochs_have():
+    """A penalty that is large, but the same before and after an epoch, is no divergence."""
+    learner, (features, labels) = _learner(), _data()
+    validation = SimpleNamespace(batches=lambda: tf.data.Dataset.from_tensors((features, labels.astype("float32"))))
+
+    found = first_loss(learner, validation)
+
+    expected = learner.evaluate(features, labels, verbose=0, return_dict=True)["loss"]
+    assert float(learner.losses[0]) > 0.1 and found == pytest.approx(expected, rel=1e-5)

@@ -114,5 +114,34 @@ def test_the_free_memory_of_gpus_is_asked_of_nvidias_tool(monkeypatch, tmp_path)
     tool.write_text("#!/bin/sh\necho 1024\necho 512\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     assert memory._free_of_gpus() == [1024 * 2**20, 512 * 2**20]
+
+
+def test_gpus_that_tensorflow_does_not_see_may_be_full(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text('#!/bin/sh\ncase "$*" in *--id=1*) echo 512;; *) echo 0; echo 512;; esac\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+
+    assert memory._free_of_gpus() == [512 * 2**20]
+
+
+def test_a_worker_that_may_not_write_where_word_is_left_trains_all_the_same(learner, tmp_path):
+    """A folder that cannot be: its parent is a file."""
+    (tmp_path / "file").touch()
+
+    with memory.marked(tmp_path / "file" / "scratch", learner, batch_size=128):
+        pass
+
+
+def test_parts_are_normalised_by_themselves_since_replicas_may_have_more_of_them_than_others():
+    """A replica that waits for another within a part hangs or, with one process, ends with TensorFlow's error."""
+    normalising = keras.layers.BatchNormalization(synchronized=True)
+    learner = Learner(keras.Sequential([keras.Input((2,)), keras.Sequential([normalising])]))
+
+    learner.go_in_parts(4)
+
+    assert learner.part_size == 4 and not normalising.synchronized
