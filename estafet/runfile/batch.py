@@ -41,8 +41,7 @@ class Batch(Section):
     min_improvement: float = Field(0.005, ge=0, lt=1)
     """With `plateau`: share by which the validation loss must fall to count as improved."""
     learning_rate_rule: Literal["none", "sqrt", "linear"] = "none"
-    """How the learning rate follows the batch: not at all, with its square root, or in proportion. With `auto`, what
-    is measured decides."""
+    """How the learning rate follows the batch: not at all, with its square root, or in proportion."""
     warm_up_steps: int = Field(0, ge=0)
     """Number of optimiser steps over which the learning rate goes from its old to its new value after a growth."""
 
@@ -68,6 +67,10 @@ class Batch(Section):
             raise ValueError("give either at or every_epochs, not both")
         if (self.at or self.every_epochs is not None) and self.when != "epochs":
             raise ValueError(f"at and every_epochs are for when: epochs, and this is when: {self.when}")
+        fixed = {"growth": 2, "patience": 1, "min_improvement": 0.005, "learning_rate_rule": "none", "warm_up_steps": 0}
+        given = [key for key, usual in fixed.items() if getattr(self, key) != usual]
+        if self.when == "auto" and given:
+            raise ValueError(f"with auto, {given[0]} is chosen by what is measured; leave it out, or set when")
         if any(b <= a for a, b in zip((0, *self.at), self.at, strict=False)) or any(
             place >= 1 and not place.is_integer() for place in self.at
         ):

@@ -59,12 +59,12 @@ def assemble(
     return learner
 
 
-def first_loss(learner: Learner, validation: Source) -> float:
-    """Return the loss of the untrained model on the first validation batch; 0 where that is no number.
+def first_loss(learner: Learner, validation: Source, at_once: int) -> float:
+    """Return the loss of the untrained model on the first `at_once` validation examples; 0 where it is no number.
 
     The model's own penalties are part of it, as they are of what each epoch is recorded with.
     """
-    features, labels = next(iter(validation.batches()))
+    features, labels = next(iter(validation.batches(at_once=at_once)))
     loss = float(learner.loss(labels, learner(features, training=False)))
     loss += sum(float(penalty) for penalty in learner.losses)
     return loss if math.isfinite(loss) else 0.0

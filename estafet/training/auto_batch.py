@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from estafet.training import memory
 from estafet.training.batch_schedule import BatchSchedule, num_steps
 from estafet.training.distribution import distributed, is_chief
+from estafet.training.execution import restore, state_of
 from estafet.training.feeding import Position, Source
 from estafet.training.learner import Learner
 from estafet.training.plan import Plan
@@ -121,9 +123,9 @@ class _Race:
         self.learner, self.train, self.plan, self.judged_by = learner, train, plan, judged_by
         self.strategy = learner.distribute_strategy
         self.agreement = Agreement(self.strategy, is_chief(self.strategy))
-        self.judges = lambda own: validation.batches(own).take(NUM_JUDGED_BATCHES * own.num_own)
-        self.variables = [*learner.variables, *learner.optimizer.variables]
-        self.begin = self._state()
+        at_once = memory.evaluated_at_once(learner, self.strategy)
+        self.judges = lambda own: validation.batches(own, at_once).take(NUM_JUDGED_BATCHES * own.num_own)
+        self.begin = state_of(learner)
         learner.make_train_function()
 
     def run(self, most: int) -> Choice:
@@ -132,14 +134,14 @@ class _Race:
         said = " and ".join(f"{1000 * seconds:.2f} ms with {size} examples" for size, seconds in times_s.items())
         size = best_size(start, times_s[start], most, times_s[most])
         if size == start:
-            self._restore(self.begin)
+            restore(self.learner, self.begin)
             return _usual(self.plan, f"a step takes {said}, so larger ones would hardly save time")
         in_epoch = num_steps(self.train.num_examples, size, self.strategy.num_replicas_in_sync)
         per_call = self.learner.steps_per_execution
         count = max(1, min(NUM_STEPS, in_epoch - 1) // per_call) * per_call
         ends = {rule: self._run(size, rule, count) for rule in RULES[self.plan.optimizer]}
         best = min(ends, key=lambda rule: ends[rule][0])
-        self._restore(ends[best][1])
+        restore(self.learner, ends[best][1])
         running = [np.array(variable) for variable in self.learner.metrics_variables]
         schedule = BatchSchedule(
             size, min(self.plan.schedule.limit, GROWS_TO * size), when="plateau", patience=PATIENCE
@@ -157,14 +159,14 @@ class _Race:
 
     def _run(self, batch_size: int, rule: str, count: int) -> tuple[float, list[np.ndarray]]:
         """Return the judged value that a rate reaches, infinite where it breaks, and the state in which it ends."""
-        self._restore(self.begin)
+        restore(self.learner, self.begin)
         self.learner.reset_metrics()
         self.learner.optimizer.learning_rate = self._rate(batch_size, rule)
         position, seed = Position.start(batch_size), self.plan.seed
         batches = iter(distributed(self.strategy, lambda own: self.train.scheduled_batches(position, seed, own)))
         for _ in range(count // self.learner.steps_per_execution):
             self.learner.train_function(batches)
-        end = self._state()
+        end = state_of(self.learner)
         if int(self.learner.bad_step.numpy()) >= 0:
             return math.inf, end
         found = self.learner.evaluate(distributed(self.strategy, self.judges), verbose=0, return_dict=True)
@@ -193,17 +195,6 @@ class _Race:
             np.asarray(next(iter(logs.values())))  # waits for a GPU
             measured.append((time.perf_counter() - begun) / (num_calls * per_call))
         return self.agreement.chiefs(min(measured))
-
-    def _state(self) -> list[np.ndarray]:
-        return [np.array(variable) for variable in self._all()]
-
-    def _restore(self, values: list[np.ndarray]) -> None:
-        for variable, value in zip(self._all(), values, strict=True):
-            variable.assign(value)
-
-    def _all(self) -> list:
-        known = {id(variable) for variable in self.variables}
-        return self.variables + [v for v in self.learner.metrics_variables if id(v) not in known]
 
 
 def best_size(small: int, small_s: float, large: int, large_s: float) -> int:

@@ -17,6 +17,7 @@ from estafet.files import read_json, replacing, write_json
 
 FORMAT = 2
 STATE_FILE = "training-state.json"
+KEYS = ("history", "num_batches", "elapsed_s", "decisions")
 MAX_SHARE_OF_TIME = 0.02
 """Share of the time that saving at the end of epochs may take; where epochs are shorter, not each one is saved."""
 
@@ -113,8 +114,7 @@ class Checkpoints:
         if described["best"]:
             shapes = [tuple(weight.shape) for weight in learner.model.weights]
             self._best = int(described["best"].split("-")[1].split(".")[0]), self._read(described["best"], shapes)
-        keys = ("history", "num_batches", "elapsed_s", "decisions")
-        return State(**{key: described[key] for key in keys}), arrays[len(variables) :]
+        return State(**{key: described[key] for key in KEYS}), arrays[len(variables) :]
 
     def peek(self) -> Mapping[str, Any] | None:
         """Return what the newest checkpoint says of itself, or None where there is none.
@@ -132,6 +132,8 @@ class Checkpoints:
         found = described.get("format") if isinstance(described, dict) else None
         if found != FORMAT:
             raise self._unusable(f"has format {found}, and this Estafet reads format {FORMAT}")
+        if missing := [key for key in ("file", "best", *KEYS) if key not in described]:
+            raise self._unusable(f"lacks '{missing[0]}'")
         return described
 
     def _read(self, name: str, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:

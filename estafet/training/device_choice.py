@@ -35,6 +35,11 @@ def choose(devices: str, steps: Mapping[int, float], measure: Callable[[str, int
     return fastest({kind: {size: measure(kind, size) for size in steps} for kind in kinds}, steps)
 
 
+def is_there(devices: str) -> bool:
+    """Return whether this machine has the devices that were chosen on another."""
+    return devices not in ("gpu", "one-gpu") or bool(logical_devices("GPU"))
+
+
 def fastest(step_s: Mapping[str, Mapping[int, float]], steps: Mapping[int, float]) -> tuple[str, str]:
     """Return the devices on which all steps take the least time, and why.
 

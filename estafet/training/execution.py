@@ -87,7 +87,8 @@ def choose(
         return
     first = min(schedule.schedule.start, train.num_examples)
     if strategy.num_replicas_in_sync > 1:
-        way, why = Way(1, plan.xla == "on"), ""
+        several_processes = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        way, why = Way(1, plan.xla == "on" and not several_processes), ""
         if (plan.steps_per_execution or 1) > 1:
             why = "one step a call: Keras cannot take several with several replicas"
     else:
@@ -121,12 +122,13 @@ def _measured(learner: Learner, train: Source, plan: Plan, schedule: Schedule, u
         return usual, ""
     first = min(schedule.schedule.start, train.num_examples)
     with unchanged(learner):
-        timings = {usual: time_steps(learner, usual, train, first, plan.seed)}
         # Steps of larger batches are taken to cost in proportion: dear steps are those that decide.
         expected_steps = sum(count * size / first for size, count in steps.items())
-        expected_s = expected_steps * timings[usual].step_s
-        if expected_s < MIN_SECONDS_TO_MEASURE:
+        roughly = time_steps(learner, usual, train, first, plan.seed, measured_s=0.0)
+        if expected_steps * roughly.step_s < MIN_SECONDS_TO_MEASURE:
             return usual, ""
+        again = time_steps(learner, usual, train, first, plan.seed)
+        timings = {usual: Timing(roughly.first_s, again.step_s)}
         for way in others:
             try:
                 timings[way] = time_steps(learner, way, train, first, plan.seed)
@@ -162,7 +164,9 @@ def fastest(timings: dict[Way, Timing], usual: Way, num_left: float, num_shapes:
     return best, f"{best}, the fastest of what was measured ({said})"
 
 
-def time_steps(learner: Learner, way: Way, train: Source, batch_size: int, seed: int) -> Timing:
+def time_steps(
+    learner: Learner, way: Way, train: Source, batch_size: int, seed: int, measured_s: float | None = None
+) -> Timing:
     """Measure steps as they are in training, the reading of examples included. The learner's state changes.
 
     Args:
@@ -171,6 +175,7 @@ def time_steps(learner: Learner, way: Way, train: Source, batch_size: int, seed:
         train: What it learns from.
         batch_size: The global batch size.
         seed: Seed of the order of the examples.
+        measured_s: Seconds that each repeat takes at least; `MIN_MEASURED_S` where it is not given.
 
     Raises:
         ValueError: XLA cannot compile the model.
@@ -183,7 +188,8 @@ def time_steps(learner: Learner, way: Way, train: Source, batch_size: int, seed:
     begun = time.perf_counter()
     _call(learner, batches)
     first_s = time.perf_counter() - begun
-    step_s = min(_seconds_a_step(learner, batches) for _ in range(NUM_REPEATS))
+    measured_s = MIN_MEASURED_S if measured_s is None else measured_s
+    step_s = min(_seconds_a_step(learner, batches, measured_s) for _ in range(NUM_REPEATS))
     return Timing(first_s, step_s)
 
 
@@ -194,11 +200,11 @@ def _endless(train: Source, batch_size: int, seed: int, own: Replicas) -> tf.dat
     return train.scheduled_batches(position, seed, own).take(full * own.num_own).repeat()
 
 
-def _seconds_a_step(learner: Learner, batches: Iterator) -> float:
+def _seconds_a_step(learner: Learner, batches: Iterator, measured_s: float) -> float:
     begun, num_before = time.perf_counter(), _taken(learner)
     while True:
         _call(learner, batches)
-        if time.perf_counter() - begun >= MIN_MEASURED_S:
+        if time.perf_counter() - begun >= measured_s:
             break
     return (time.perf_counter() - begun) / (_taken(learner) - num_before)
 
@@ -215,13 +221,25 @@ def _taken(learner: Learner) -> int:
 @contextmanager
 def unchanged(learner: Learner) -> Iterator[None]:
     """Put all that a training changes back when the block ends."""
-    kept = [(variable, variable.numpy()) for variable in _all_variables(learner)]
+    kept = state_of(learner)
     try:
         yield
     finally:
-        for variable, value in kept:
-            variable.assign(value)
+        restore(learner, kept)
 
 
-def _all_variables(learner: Learner) -> Sequence[Any]:
-    return [*learner.variables, *learner.optimizer.variables]
+def state_of(learner: Learner) -> list[np.ndarray]:
+    """Return a copy of all that a training changes, the optimiser's moments and the running metrics included."""
+    return [np.array(variable) for variable in _all_variables(learner)]
+
+
+def restore(learner: Learner, state: Sequence[np.ndarray]) -> None:
+    """Put everything back as it was when `state_of` was called."""
+    for variable, value in zip(_all_variables(learner), state, strict=True):
+        variable.assign(value)
+
+
+def _all_variables(learner: Learner) -> list[Any]:
+    known = [*learner.variables, *learner.optimizer.variables]
+    seen = {id(variable) for variable in known}
+    return known + [variable for variable in learner.metrics_variables if id(variable) not in seen]

@@ -82,13 +82,14 @@ class Source:
     fold: int | None = None
     augment: Augment = reading.NO_AUGMENT
 
-    def batches(self, replicas: Replicas = ONE) -> tf.data.Dataset:
+    def batches(self, replicas: Replicas = ONE, at_once: int = EVALUATION_BATCH_SIZE) -> tf.data.Dataset:
         """Return batches in order, for evaluation.
 
         Args:
             replicas: Whose share of each batch is returned.
+            at_once: Examples in a batch, over all replicas.
         """
-        batch_size = _evaluation_batch_size(self.num_examples, replicas.total)
+        batch_size = _evaluation_batch_size(self.num_examples, replicas.total, at_once)
         if self.arrays is None:
             examples = reading.dataset(
                 self.folder, self.split, batch_size=batch_size, share=self.share, fold=self.fold, cache=False
@@ -171,14 +172,23 @@ def _shares(batch: tuple, replicas: Replicas) -> tf.data.Dataset:
     return tf.data.Dataset.range(replicas.first, replicas.first + replicas.num_own).map(share)
 
 
-def _evaluation_batch_size(num_examples: int, num_replicas: int) -> int:
-    """Return a batch size that leaves each replica an example of the last batch."""
+def check_replicas(num_examples: int, num_replicas: int, split: str) -> None:
+    """Look whether each replica can have an example.
+
+    Raises:
+        DataError: There are too few.
+    """
     if num_examples < num_replicas:
         raise DataError(
-            f"the validation split has {num_examples} examples for {num_replicas} replicas.",
-            hint="give data.split.validation a larger share, or train on fewer devices.",
+            f"the {split} split has {num_examples} examples for {num_replicas} replicas.",
+            hint=f"give data.split.{split} a larger share, or train on fewer devices.",
         )
-    size = EVALUATION_BATCH_SIZE
+
+
+def _evaluation_batch_size(num_examples: int, num_replicas: int, at_once: int = EVALUATION_BATCH_SIZE) -> int:
+    """Return a batch size, at most `at_once`, that leaves each replica an example of the last batch."""
+    check_replicas(num_examples, num_replicas, "validation")
+    size = max(at_once, num_replicas)
     while 0 < num_examples % size < num_replicas:
         size -= 1
     return size

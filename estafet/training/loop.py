@@ -27,7 +27,7 @@ from estafet.training.callbacks.tensorboard import EpochLogs
 from estafet.training.callbacks.watch import Watch
 from estafet.training.checkpoints import Checkpoints, Epoch
 from estafet.training.distribution import distributed, is_chief, strategy_for
-from estafet.training.feeding import Position, Source
+from estafet.training.feeding import Position, Source, check_replicas
 from estafet.training.keras_patch import build_from_shapes
 from estafet.training.learner import Learner, Objective
 from estafet.training.models import ModelSpec
@@ -101,7 +101,7 @@ def fit(
 def _devices(plan: Plan, train: Source, scratch: Path | None, assembled: Callable[[str], Learner]) -> tuple[str, str]:
     """Return the devices that an earlier process chose, or choose them, and why."""
     before = Checkpoints(scratch).peek() if scratch else None
-    if before and (found := before["decisions"].get("devices")):
+    if before and (found := before["decisions"].get("devices")) and device_choice.is_there(found["devices"]):
         return found["devices"], found["why"]
 
     def measure(kind: str, batch_size: int) -> float:
@@ -122,6 +122,7 @@ class _Training:
         self.learner, self.strategy, self.plan = learner, learner.distribute_strategy, plan
         self.train, self.validation, self.judged_by, self.told = train, validation, judged_by, told
         self.scratch, self.decisions, self.history = scratch, {}, []
+        check_replicas(train.num_examples, self.strategy.num_replicas_in_sync, "train")
         self.checkpoints = Checkpoints(scratch, writes=is_chief(self.strategy)) if scratch else None
         self.schedule = Schedule(
             plan.schedule, plan.learning_rate, train.num_examples, self.history, f"val_{judged_by}"
@@ -165,16 +166,33 @@ class _Training:
 
         What a killed process chose stays, so that the training ends as it would have.
         """
-        if "first_loss" not in self.decisions:
-            self.decisions["first_loss"] = {"value": first_loss(self.learner, self.validation), "why": ""}
-        self.watch.first_loss = self.decisions["first_loss"]["value"]
         memory.limit(self.learner, self.train, self.plan, self.strategy, self.scratch, self.decisions)
-        execution.choose(self.learner, self.train, self.plan, self.strategy, self.schedule, self.decisions)
+        self._with_less(self._look_at_first_loss)
+        self._with_less(
+            lambda: execution.choose(self.learner, self.train, self.plan, self.strategy, self.schedule, self.decisions)
+        )
         if self.plan.auto_batch:
-            self._choose_batch()
+            self._with_less(self._choose_batch)
         for name, decision in self.decisions.items():
             if decision["why"]:
                 self.progress(f"{name}: {decision['why']}", len(self.history), self.plan.epochs)
+
+    def _with_less(self, measure: Callable[[], None]) -> None:
+        """Measure something; where memory runs out, do it again with fewer examples at once."""
+        kept = execution.state_of(self.learner)
+        while True:
+            try:
+                return measure()
+            except tf.errors.ResourceExhaustedError as error:
+                execution.restore(self.learner, kept)
+                self._halve(self.plan.schedule.limit, error)
+
+    def _look_at_first_loss(self) -> None:
+        if "first_loss" not in self.decisions:
+            at_once = memory.evaluated_at_once(self.learner, self.strategy)
+            value = first_loss(self.learner, self.validation, at_once)
+            self.decisions["first_loss"] = {"value": value, "why": ""}
+        self.watch.first_loss = self.decisions["first_loss"]["value"]
 
     def _choose_batch(self) -> None:
         """Choose batch size and learning rate, or take what an earlier process chose; the winner's steps count."""
@@ -210,11 +228,12 @@ class _Training:
         position = self.schedule.position
         batches = distributed(self.strategy, lambda own: self.train.scheduled_batches(position, plan.seed, own))
         largest = min(plan.schedule.limit, self.train.num_examples)
+        at_once = memory.evaluated_at_once(learner, self.strategy)
         with memory.marked(self.scratch, learner, largest), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # said at the end of a distributed data set
             learner.fit(
                 batches,
-                validation_data=distributed(self.strategy, self.validation.batches),
+                validation_data=distributed(self.strategy, lambda own: self.validation.batches(own, at_once)),
                 initial_epoch=len(self.history),
                 epochs=plan.epochs,
                 callbacks=self.callbacks,
@@ -224,13 +243,19 @@ class _Training:
 
     def _go_on_in_smaller_parts(self, error: tf.errors.ResourceExhaustedError) -> None:
         """Halve what is gone through at once, and go on from the last step that was finished."""
-        decision = memory.halve(self.learner, self.schedule, self.strategy, error)
+        self._halve(int(self.schedule.position.batch_size.numpy()), error)
+        finished = self.schedule.finished_steps()
+        is_validating = finished == self.schedule.num_steps
+        running = [variable.numpy() for variable in self.learner.metrics_variables]
+        self.schedule.begin_with(finished)
+        self.recorder.begin_with(self.recorder.elapsed_s)
+        self.keeper.begin_with(self.keeper.after_steps if is_validating else running)
+
+    def _halve(self, batch_size: int, error: tf.errors.ResourceExhaustedError) -> None:
+        decision = memory.halve(self.learner, batch_size, self.strategy, error)
         self.decisions["memory"] = decision
         self.progress(decision["why"], len(self.history), self.plan.epochs)
         self.tracker.log_tags({"estafet.memory": decision["why"]})
-        self.schedule.begin_with(self.schedule.finished_steps())
-        self.recorder.begin_with(self.recorder.elapsed_s)
-        self.keeper.begin_with([variable.numpy() for variable in self.learner.metrics_variables])
 
     def outcome(self) -> Outcome:
         """Return the weights that are wanted, and what is known of the training."""

@@ -16,8 +16,7 @@ import tensorflow as tf
 
 from estafet.errors import StepFailed
 from estafet.files import read_json, write_json
-from estafet.training.callbacks.schedule import Schedule
-from estafet.training.feeding import Source
+from estafet.training.feeding import EVALUATION_BATCH_SIZE, Source
 from estafet.training.learner import Learner
 from estafet.training.plan import Plan
 
@@ -89,14 +88,19 @@ def _part_that_fits(learner: Learner, strategy: tf.distribute.Strategy, largest:
 
 
 def halve(
-    learner: Learner, schedule: Schedule, strategy: tf.distribute.Strategy, error: tf.errors.ResourceExhaustedError
+    learner: Learner, batch_size: int, strategy: tf.distribute.Strategy, error: tf.errors.ResourceExhaustedError
 ) -> dict[str, Any]:
     """Halve the number of examples that are gone through at once, and return what was decided.
+
+    Args:
+        learner: A compiled learner.
+        batch_size: The global batch size with which memory ran out.
+        strategy: The distribution strategy.
+        error: What TensorFlow said.
 
     Raises:
         StepFailed: It is one already, or other processes wait for this one.
     """
-    batch_size = int(schedule.position.batch_size.numpy())
     now = learner.part_size or -(-batch_size // strategy.num_replicas_in_sync)
     said = str(error).splitlines()[0][:200]
     if now <= 1 or isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -114,6 +118,12 @@ def halve(
         f"global batch stays {batch_size}"
     )
     return {"part_size": now // 2, "why": why}
+
+
+def evaluated_at_once(learner: Learner, strategy: tf.distribute.Strategy) -> int:
+    """Return how many examples to evaluate at once, over all replicas: no more than fit while the model learns."""
+    most = EVALUATION_BATCH_SIZE
+    return most if learner.part_size is None else min(most, learner.part_size * strategy.num_replicas_in_sync)
 
 
 def example_bytes(model: keras.Model) -> int:

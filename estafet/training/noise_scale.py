@@ -24,7 +24,7 @@ class NoiseScale:
         self._norms = tf.function(self._squared_norms, reduce_retracing=True)
 
     def measure(self, features, labels) -> float:
-        """Return the noise scale in examples; infinite where the mean gradient drowns in noise.
+        """Return the noise scale in examples; infinite where the mean gradient drowns in noise, 0 where it is none.
 
         With K parts of b examples, |g|² of the parts has the expectation |G|² + tr(Σ)/b, and |g|² of their mean
         |G|² + tr(Σ)/(K·b); the scale is tr(Σ)/|G|².
@@ -41,6 +41,8 @@ class NoiseScale:
         of_parts, of_mean = (float(norm) for norm in self._norms(features, labels, small))
         for variable, value in kept:  # running means, and the states of random generators
             variable.assign(value)
+        if not math.isfinite(of_parts + of_mean):  # broken weights are no reason for a larger batch
+            return 0.0
         b_small, b_big = float(small), float(small) * self._num_parts
         signal = (b_big * of_mean - b_small * of_parts) / (b_big - b_small)
         noise = (of_parts - of_mean) / (1 / b_small - 1 / b_big)

@@ -17,6 +17,9 @@ from estafet.training.workers.agreement import Agreement
 class Keeper(keras.callbacks.Callback):
     """Saves at the end of epochs, every so many seconds within them, and before the process ends on a signal.
 
+    Attributes:
+        after_steps: Values of the running metrics after an epoch's last step; its validation then resets them.
+
     Args:
         recorder: Knows the history and the time spent.
         watch: Asked before each save, so that no checkpoint holds broken numbers.
@@ -44,6 +47,7 @@ class Keeper(keras.callbacks.Callback):
         self.recorder, self.watch, self.checkpoints = recorder, watch, checkpoints
         self.interval_s, self.patience, self.preemption, self.decisions = interval_s, patience, preemption, decisions
         self.agreement = agreement
+        self.after_steps: list = []
         self._running: list = []
         self._due = time.monotonic() + interval_s
 
@@ -70,11 +74,13 @@ class Keeper(keras.callbacks.Callback):
         self._running = []
 
     def on_train_batch_end(self, batch, logs=None):
-        """Save within an epoch where it is time."""
+        """Save within an epoch where it is time; after its last step, remember the running metrics."""
+        schedule = self.recorder.schedule
+        if schedule.steps_done == schedule.num_steps and self.agreement.is_alone:
+            self.after_steps = [variable.numpy() for variable in self.model.metrics_variables]
         if self.checkpoints is None:
             return
         told, due = self.agreement.after_step(bool(self.preemption.signal_name), time.monotonic() >= self._due)
-        schedule = self.recorder.schedule
         if (told or due) and schedule.steps_done < schedule.num_steps:  # a finished epoch is saved when it is judged
             self.save(schedule.steps_done)
             self._end_if(told)

@@ -29,7 +29,8 @@ class MeasureNoise(keras.callbacks.Callback):
         if self._scale is None:
             num_parts = max(2, min(NUM_PARTS, self.train.num_examples // 2))
             self._scale = NoiseScale(self.model, num_parts)
-            size = num_parts * max(1, min(PART_SIZE, self.train.num_examples // num_parts))
+            at_once = min(PART_SIZE, self.model.part_size or PART_SIZE)
+            size = num_parts * max(1, min(at_once, self.train.num_examples // num_parts))
             self._examples = self.train.first(size, self.seed)
             strategy = self.model.distribute_strategy
             self._agreement = Agreement(strategy, is_chief(strategy))

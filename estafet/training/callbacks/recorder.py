@@ -49,11 +49,12 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Begin to measure the epoch."""
-        self._begun, self._first_step = time.monotonic(), self.schedule.steps_done
+        self._begun = self._steps_ended = time.monotonic()
+        self._first_step = self.schedule.steps_done
 
     def on_train_batch_end(self, batch, logs=None):
         """Tell how far the epoch is, a few times a second at most."""
-        now = time.monotonic()
+        now = self._steps_ended = time.monotonic()
         if now - self._told_at < MIN_INTERVAL_S:
             return
         self._told_at = now
@@ -66,7 +67,7 @@ class Recorder(keras.callbacks.Callback):
         values = {name: float(value) for name, value in (logs or {}).items()}
         seconds = self.elapsed_s
         values |= {**self.schedule.describe(), "seconds": round(seconds, 4)}
-        values["examples_per_s"] = round(self.schedule.num_examples / max(seconds, 1e-9), 1)
+        values["examples_per_s"] = round(self._examples_per_s(), 1)
         self._spent_before_s = 0.0
         self.history.append(values)
         self.message = self._describe(epoch, values)
@@ -85,6 +86,11 @@ class Recorder(keras.callbacks.Callback):
             f"batch {values['batch_size']:.0f} · rate {values['learning_rate']:.2g} · "
             f"{_speed(values['examples_per_s'])}{left}"
         )
+
+    def _examples_per_s(self) -> float:
+        """Return how many examples a second were learned from, the validation left out, since the epoch was begun."""
+        share = 1 - self._first_step / self.schedule.num_steps
+        return share * self.schedule.num_examples / max(self._steps_ended - self._begun, 1e-9)
 
     def _seconds_left(self, values: Epoch) -> float:
         """Return how long the epochs that are left take at the pace of the last one; larger batches are faster."""

@@ -30,6 +30,11 @@ class Agreement:
         self._sum, self._is_chief = _summing(strategy) if several else None, is_chief
         self._calls_left, self._gap, self._spoken = 0, 1, time.monotonic()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the training has no process but this one."""
+        return self._sum is None
+
     def after_step(self, *wishes: bool) -> tuple[bool, ...]:
         """Return which of the wishes any worker has; most calls only count, and say False for all."""
         if self._sum is None:

@@ -37,6 +37,7 @@ def test_auto_has_room_to_grow_unless_a_limit_is_given():
         ({"at": [1.5]}, "whole numbers of epochs"),
         ({"at": [0.5], "every_epochs": 2}, "either at or every_epochs"),
         ({"when": "noise", "every_epochs": 2}, "for when: epochs"),
+        ({"when": "auto", "growth": 4}, "with auto, growth is chosen"),
         ({"when": "sometimes"}, "'epochs', 'plateau', 'noise' or 'auto'"),
     ],
 )

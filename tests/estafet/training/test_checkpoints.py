@@ -103,6 +103,15 @@ def test_a_newer_format_is_refused(learner, tmp_path):
         Checkpoints(tmp_path).restore(learner)
 
 
+def test_a_state_that_lacks_a_key_is_refused(learner, tmp_path):
+    Checkpoints(tmp_path).save(learner, State([{"loss": 1.0}]))
+    path = tmp_path / STATE_FILE
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "history"}))
+
+    with pytest.raises(DataError, match="lacks 'history'"):
+        Checkpoints(tmp_path).restore(learner)
+
+
 def test_a_full_disk_while_saving_leaves_the_checkpoint_before_it(learner, tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(learner, State([{"loss": 1.0}]))

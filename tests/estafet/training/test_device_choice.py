@@ -90,6 +90,10 @@ def test_a_training_of_small_batches_alone_stays_on_the_cpu():
     assert fastest({"cpu": {32: 0.001}, "one-gpu": {32: 0.002}, "gpu": {32: 0.003}}, {32: 1000})[0] == "cpu"
 
 
+def test_what_was_chosen_on_a_machine_with_a_gpu_is_not_there_on_one_without():
+    assert [device_choice.is_there(kind) for kind in ("cpu", "gpu", "one-gpu")] == [True, False, False]
+
+
 def test_a_gpu_that_is_not_there_is_named_with_what_to_do():
     with pytest.raises(ConfigError, match=r"train\.devices is 'gpu', and TensorFlow sees no GPU") as caught:
         strategy_for("gpu")

@@ -57,9 +57,8 @@ HUNGRY = """
             self.limit = limit
 
         def call(self, values, training=False):
-            if not training:
-                return values
-            many = tf.where(tf.shape(values)[0] > self.limit, tf.constant(10**14, tf.int64), tf.constant(1, tf.int64))
+            limit = self.limit if training else 2 * self.limit
+            many = tf.where(tf.shape(values)[0] > limit, tf.constant(10**14, tf.int64), tf.constant(1, tf.int64))
             return values + 0.0 * tf.reduce_max(tf.fill([many], 1.0))
 
 
@@ -294,7 +293,10 @@ def test_a_training_that_diverges_is_ended_with_both_losses(numbers):
 
 @pytest.mark.slow
 def test_when_memory_runs_out_the_batch_is_halved_and_the_training_goes_on_from_the_last_step(tmp_path, monkeypatch):
-    """TensorFlow cannot give 10¹⁴ numbers, which a layer asks for where it learns from more than 12 examples."""
+    """TensorFlow cannot give 10¹⁴ numbers, which a layer asks for where it learns from more than 12 examples at once.
+
+    It asks for them too where it judges more than 24: there is no first loss then, until the parts are 10 examples.
+    """
     (tmp_path / "hungry.py").write_text(textwrap.dedent(HUNGRY))
     monkeypatch.setenv("ESTAFET_USER_PATH", str(tmp_path))
     values_N1 = np.linspace(-1, 1, 120, dtype=np.float32)[:, None]
@@ -310,6 +312,7 @@ def test_when_memory_runs_out_the_batch_is_halved_and_the_training_goes_on_from_
     assert [epoch["batch_size"] for epoch in limited.history] == [10, 20, 40]
     assert limited.decisions["memory"]["part_size"] == 10
     assert "memory ran out with 20 examples at once" in tracker.tags["estafet.memory"]
+    assert _values(limited.history, "val_loss") == pytest.approx(_values(free.history, "val_loss"), rel=1e-4)
     assert _values(limited.history, "loss") == pytest.approx(_values(free.history, "loss"), rel=1e-4)
     for ours, theirs in zip(limited.weights, free.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)

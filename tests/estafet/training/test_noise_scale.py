@@ -44,6 +44,12 @@ def test_without_noise_it_is_zero_and_without_a_direction_infinite():
     assert scale.measure({"numeric": one}, opposite_N1) == math.inf
 
 
+def test_gradients_that_are_no_numbers_ask_for_no_larger_batch():
+    labels_N1 = np.array([[1.0], [np.nan]] * 4, np.float32)
+
+    assert NoiseScale(_learner(), num_parts=4).measure({"numeric": np.ones((8, 3), np.float32)}, labels_N1) == 0.0
+
+
 def test_measuring_changes_nothing():
     learner = _learner(dropout=0.5)
     before = [np.array(variable) for variable in learner.variables]
