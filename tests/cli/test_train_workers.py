@@ -44,7 +44,7 @@ def test_data_are_ingested_and_the_model_is_written_with_a_summary(run_file, mon
     ended = _train(run_file, "--workers", "1", "--out", str(run_file.parent / "model"))
 
     assert ended.exit_code == 0, ended.output + repr(ended.exception)
-    assert "\nepoch 1/1 · batch 25 · " in ended.output
+    assert "\nepoch 1/1 · loss " in ended.output and " · batch 25 · " in ended.output
     trained = Trained.load(run_file.parent / "model")
     last = ended.output.splitlines()[-2:]
     assert last[0].startswith("validation accuracy ") and last[0].endswith(" parameters · 1 worker")
