@@ -113,7 +113,9 @@ def batches(source: Source, batch_size: int, seed: int) -> tf.data.Dataset:
 def bare(spec, train: Source, validation: Source, epochs: int, seed: int, steps_per_call: int) -> None:
     """Train with nothing but Keras."""
     model = compiled(spec, seed, steps_per_call)
-    model.fit(batches(train, BATCH_SIZE, seed), validation_data=validation.batches(), epochs=epochs, verbose=0)
+    model.fit(
+        batches(train, BATCH_SIZE, seed), validation_data=validation.batches(), epochs=epochs, verbose=0, shuffle=False
+    )
 
 
 def ours(spec, train: Source, validation: Source, epochs: int, seed: int, scratch: Path) -> None:
@@ -141,7 +143,7 @@ def phases(spec, train: Source, validation: Source, seed: int) -> None:
                 jit_compile=False,
                 steps_per_execution=STEPS_PER_CALL,
             )
-        model.fit(batches(train, size, seed), validation_data=validation.batches(), epochs=1, verbose=0)
+        model.fit(batches(train, size, seed), validation_data=validation.batches(), epochs=1, verbose=0, shuffle=False)
 
 
 def schedule(spec, train: Source, validation: Source, seed: int, scratch: Path) -> None:
