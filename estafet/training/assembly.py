@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from estafet.training import models
-from estafet.training.feeding import Source
+from estafet.training.feeding import EVALUATION_BATCH_SIZE, Source
 from estafet.training.learner import Learner, Objective
 from estafet.training.learning_rate import RampedRate
 from estafet.training.models import ModelSpec
@@ -59,7 +59,7 @@ def assemble(
     return learner
 
 
-def first_loss(learner: Learner, validation: Source, at_once: int) -> float:
+def first_loss(learner: Learner, validation: Source, at_once: int = EVALUATION_BATCH_SIZE) -> float:
     """Return the loss of the untrained model on the first `at_once` validation examples; 0 where it is no number.
 
     The model's own penalties are part of it, as they are of what each epoch is recorded with.
