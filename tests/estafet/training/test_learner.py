@@ -98,7 +98,8 @@ def test_half_precision_leaves_features_as_they_are_before_a_layer_wants_them():
 def test_the_untrained_models_loss_has_its_penalties_as_those_of_its_epochs_have():
     """A penalty that is large, but the same before and after an epoch, is no divergence."""
     learner, (features, labels) = _learner(), _data()
-    validation = SimpleNamespace(batches=lambda: tf.data.Dataset.from_tensors((features, labels.astype("float32"))))
+    examples = tf.data.Dataset.from_tensors((features, labels.astype("float32")))
+    validation = SimpleNamespace(batches=lambda at_once: examples)
 
     found = first_loss(learner, validation)
 
