@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from estafet.errors import ConfigError
 from estafet.runfile.tasks import Task
-from estafet.training.feeding import ONE, Position, Replicas, Source
+from estafet.training.feeding import EVALUATION_BATCH_SIZE, ONE, Position, Replicas, Source
 from estafet.training.models import ModelSpec
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ class SomeColumns(Source):
         """Return the source with these columns of its inputs."""
         return cls(**{field.name: getattr(source, field.name) for field in fields(source)}, columns=columns)
 
-    def batches(self, replicas: Replicas = ONE) -> tf.data.Dataset:
+    def batches(self, replicas: Replicas = ONE, at_once: int = EVALUATION_BATCH_SIZE) -> tf.data.Dataset:
         """Return batches in order, for evaluation."""
-        return super().batches(replicas).map(self._some)
+        return super().batches(replicas, at_once).map(self._some)
 
     def scheduled_batches(self, position: Position, seed: int, replicas: Replicas = ONE) -> tf.data.Dataset:
         """Return shuffled batches for training."""
