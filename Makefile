@@ -33,7 +33,7 @@ demo: setup  ## Run the whole relay on handwritten digits, from raw data to a re
 
 test: setup  ## Check the layers, the style and the docs, then run every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder tests/e2e tests
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests
 
 lint: setup  ## Check style and imports
 	@$(BIN)/ruff check .

@@ -26,6 +26,11 @@ MARKS = {
     "skipped": ("–", "dim"),
 }
 REFRESH_S = 0.25
+BAR_WIDTH, MIN_BAR_WIDTH = 12, 4
+COLUMNS_WIDTH, PERCENT_WIDTH = 36, 7
+"""What the columns before the last one take, and what stands between a bar and the words."""
+WORDS_WIDTH = 40
+"""Number of characters of what a step says that shall be seen before its bar gets any room."""
 
 
 def open_console() -> Console:
@@ -56,8 +61,8 @@ def _live(state: RunState, console: Console, stop: threading.Event) -> None:
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while not stop.wait(REFRESH_S):
             state.refresh()
-            live.update(steps_table(state), refresh=True)
-        live.update(steps_table(state), refresh=True)
+            live.update(steps_table(state, console.width), refresh=True)
+        live.update(steps_table(state, console.width), refresh=True)
 
 
 def _lines(state: RunState, console: Console, stop: threading.Event) -> None:
@@ -93,8 +98,13 @@ def visible(state: RunState) -> list[StepState]:
     return [step for step in state.steps.values() if step.step not in HIDDEN or step.state == "failed"]
 
 
-def steps_table(state: RunState) -> Table:
-    """Draw the steps of a run: a mark, the name, the state, the seconds, and what it says."""
+def steps_table(state: RunState, width: int = 100) -> Table:
+    """Draw the steps of a run: a mark, the name, the state, the seconds, and what it says.
+
+    Args:
+        state: The run.
+        width: Number of characters that the table has room for.
+    """
     table = Table(box=None, padding=(0, 1), show_header=False, pad_edge=False, expand=True)
     for justify in ("left", "left", "left", "right"):
         table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
@@ -102,11 +112,13 @@ def steps_table(state: RunState) -> Table:
     for step in visible(state):
         mark, style = MARKS[step.state]
         took = duration(step.elapsed_s) if step.elapsed_s else ""
-        table.add_row(Text(mark, style), Text(step.step, style), Text(step.state, style), took, Text(_text(step)))
+        said = Text(_text(step, width - COLUMNS_WIDTH))
+        table.add_row(Text(mark, style), Text(step.step, style), Text(step.state, style), took, said)
     return table
 
 
-def _text(step: StepState) -> str:
+def _text(step: StepState, room: int = 1000) -> str:
+    """Return what a step says; where there is room for few characters, its bar leaves it to the words."""
     if step.state == "reused":
         return step.message or f"from run {step.made_by}"
     record = step.record
@@ -115,8 +127,10 @@ def _text(step: StepState) -> str:
     if step.state == "running" and record and record.total:
         share = (record.done or 0) / record.total
         message, left = _split_time_left(record.message)
-        said = [part for part in (left or _time_left(step, record), message) if part]
-        return f"{_bar(share)} {share:4.0%}  {' · '.join(said)}"
+        said = " · ".join(part for part in (left or _time_left(step, record), message) if part)
+        width = min(BAR_WIDTH, room - PERCENT_WIDTH - min(len(said), WORDS_WIDTH))
+        bar = f"{_bar(share, width)} " if width >= MIN_BAR_WIDTH else ""
+        return f"{bar}{share:4.0%}  {said}"
     return step.message
 
 
@@ -126,7 +140,7 @@ def _split_time_left(message: str) -> tuple[str, str]:
     return (head, last) if last.endswith(" left") else (message, "")
 
 
-def _bar(share: float, width: int = 12) -> str:
+def _bar(share: float, width: int) -> str:
     filled = round(min(max(share, 0), 1) * width)
     return "━" * filled + "─" * (width - filled)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import http.client
 import os
@@ -20,6 +21,8 @@ from estafet.errors import ConfigError, ServiceUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from estafet.nested_runs import NestedRun
 
 PARENT_FILE_VARIABLE = "ESTAFET_MLFLOW_PARENT_FILE"
 """Names the file in which the runner leaves the id of the pipeline's MLflow run, as soon as that run is made."""
@@ -51,6 +54,9 @@ class Tracker(Protocol):
     def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
         """Record which data set was used, its version, and for what (`training`, `evaluation`)."""
 
+    def log_run(self, run: NestedRun, known: str | None = None) -> str | None:
+        """Record a run that is over below this one, or take over the one that `known` names; return its id, if any."""
+
 
 class NullTracker:
     """A tracker that forgets, for use as a library and in tests."""
@@ -69,6 +75,9 @@ class NullTracker:
 
     def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
         """Forget the data set."""
+
+    def log_run(self, run: NestedRun, known: str | None = None) -> str | None:
+        """Forget the run."""
 
 
 class MlflowTracker:
@@ -187,6 +196,19 @@ class MlflowTracker:
 
         dataset = Dataset(name=name, digest=version[:36], source_type=DATASET_TYPE, source=source)
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
+
+    def log_run(self, run: NestedRun, known: str | None = None) -> str:
+        """Record a run that is over below this one, or move there the one that an earlier attempt wrote."""
+        from estafet import nested_runs
+
+        below = self._experiment_of_run, self.run_id
+        if known and nested_runs.move(self.client, known, *below):
+            return known
+        return nested_runs.write(self.client, *below, run)
+
+    @functools.cached_property
+    def _experiment_of_run(self) -> str:
+        return self.client.get_run(self.run_id).info.experiment_id
 
     def log_model(self, model_id: str) -> None:
         """Record that the run's model is the one that MLflow knows by this id."""

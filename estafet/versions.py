@@ -9,6 +9,11 @@ _NUMBER = re.compile(r"\s*[+-]?\d{1,19}\s*")
 MAX_INT64 = 2**63 - 1
 
 
+def number_of(name: str) -> int | None:
+    """Return the version that a folder of this name is, or None where it is none."""
+    return int(name) if _NUMBER.fullmatch(name) and abs(int(name)) <= MAX_INT64 else None
+
+
 def find_versions(model_folder: str | Path) -> dict[int, Path]:
     """Return the versions in a model's folder, newest first.
 
@@ -19,8 +24,9 @@ def find_versions(model_folder: str | Path) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     for child in sorted(Path(model_folder).iterdir()):
-        if _NUMBER.fullmatch(child.name) and abs(int(child.name)) <= MAX_INT64:
-            found.setdefault(int(child.name), child)
+        number = number_of(child.name)
+        if number is not None:
+            found.setdefault(number, child)
     return dict(sorted(found.items(), reverse=True))
 
 

@@ -12,9 +12,11 @@ from estafet.provenance import CodeFingerprint, SourceFingerprint, fingerprint, 
 from estafet.release import Release
 from estafet.runfile import LoadedRunFile
 from estafet.runfile.steps import settings_for
+from estafet.runfile.study_storage import SQLITE
 from estafet.source_schema import SourceSchema
 from estafet.tracking import without_credentials
 from estafet.versions import newest_version
+from pipelines.earlier_study import read_earlier_study
 from pipelines.training import CACHED_STEPS
 
 STEPS_WITH_MODEL_CODE = ("tune", "train", "evaluate", "export")
@@ -61,6 +63,7 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
     settings["ingest"] |= {"source": list(loaded.sources), **({"labels": labels[0]} if labels else {})}
     settings["ingest"] |= _pinned_schema(loaded)
     settings["ingest"].pop("schema_file", None)
+    settings["tune"] = _with_what_tuning_needs(loaded, settings["tune"])
     made_from = [settings["ingest"], sources.digest, settings["train"], code["ingest"].digest, code["train"].digest]
     if run.tune.enabled:
         made_from += [settings["tune"], code["tune"].digest]
@@ -92,6 +95,16 @@ def _pinned_schema(loaded: LoadedRunFile) -> dict[str, Any]:
         )
     schema = SourceSchema.load(path)
     return {"expected": schema.model_dump(mode="json", exclude_none=True)}
+
+
+def _with_what_tuning_needs(loaded: LoadedRunFile, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of `tune` with the earlier study's trials in place of its path, and a path that holds."""
+    told = {key: value for key, value in settings.items() if key != "warm_start"}
+    if (path := loaded.run.tune.warm_start) and loaded.run.tune.enabled:
+        told["earlier"] = read_earlier_study(loaded.absolute(path)).model_dump(mode="json")
+    if (storage := loaded.run.tune.storage) and storage.startswith(SQLITE):
+        told["storage"] = f"{SQLITE}{loaded.absolute(storage.removeprefix(SQLITE))}"
+    return told
 
 
 def _fingerprint_of(champion: str) -> str:

@@ -1,8 +1,11 @@
-"""What a cluster needs of every step, beyond the step itself: an image and an active deadline."""
+"""What a cluster needs of every step, beyond the step itself: an image and an active deadline; and of some a secret."""
 
 from dataclasses import dataclass
 
 from kfp import dsl, kubernetes
+
+PASSWORD_VARIABLE = "PGPASSWORD"
+"""Where PostgreSQL's own library looks for a password that is not in the address."""
 
 
 @dataclass(frozen=True)
@@ -14,11 +17,13 @@ class ClusterSettings:
         timeout_s: Seconds after which a step that is still running is ended. Without this active deadline, a missing
             image or secret leaves a run in the state RUNNING for ever.
         tracking_uri: MLflow tracking server as the cluster's pods reach it; nothing is tracked where it is not given.
+        storage_secret: Kubernetes Secret with the password of `tune.storage`: `NAME` or `NAME/KEY`.
     """
 
     image: str
     timeout_s: int
     tracking_uri: str | None = None
+    storage_secret: str | None = None
 
     def apply(self, task: dsl.PipelineTask) -> dsl.PipelineTask:
         """Give a task of a pipeline the image, the deadline and the tracking server."""
@@ -28,10 +33,21 @@ class ClusterSettings:
             task.set_env_variable("MLFLOW_TRACKING_URI", self.tracking_uri)
         return task
 
+    def apply_storage(self, task: dsl.PipelineTask) -> dsl.PipelineTask:
+        """Give a task that works on the study the same, and the password of the study's storage."""
+        if self.storage_secret:
+            name, _, key = self.storage_secret.partition("/")
+            kubernetes.use_secret_as_env(task, name, {key or "password": PASSWORD_VARIABLE})
+        return self.apply(task)
+
 
 class NoCluster:
     """The settings of a run on this machine: the steps as they are."""
 
     def apply(self, task: dsl.PipelineTask) -> dsl.PipelineTask:
         """Leave the task as it is."""
+        return task
+
+    def apply_storage(self, task: dsl.PipelineTask) -> dsl.PipelineTask:
+        """Leave the task as it is; on this machine, steps inherit the environment."""
         return task

@@ -10,6 +10,7 @@ from kfp import compiler
 from estafet.errors import ConfigError
 from estafet.files import replacing
 from estafet.runfile import RunFile
+from estafet.runfile.study_storage import is_server
 from pipelines.cluster_settings import ClusterSettings
 from pipelines.monitoring import monitoring_pipeline
 from pipelines.training import training_pipeline
@@ -20,7 +21,8 @@ PIPELINES = ("training", "monitoring")
 def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "training") -> Path:
     """Write a pipeline of a run file as IR YAML.
 
-    Only the graph, the image and the deadline come from the run file: settings and data are parameters.
+    Only the graph, the image, the deadline and the names of secrets come from the run file: settings and data are
+    parameters. Where `tune.storage` is a server and there are several `tune.workers`, each worker is a pod.
 
     Args:
         run: The run file.
@@ -36,9 +38,14 @@ def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "trainin
     path = Path(path)
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"a compiled pipeline is a .yaml file, not '{path}'.", hint=f"write to {path}.yaml.")
-    cluster = ClusterSettings(run.cluster.image, round(run.cluster.timeout_hours * 3600), run.cluster.tracking_uri)
+    cluster = ClusterSettings(
+        run.cluster.image,
+        round(run.cluster.timeout_hours * 3600),
+        run.cluster.tracking_uri,
+        run.cluster.storage_secret,
+    )
     if pipeline == "training":
-        graph = training_pipeline(tuning=run.tune.enabled, cluster=cluster)
+        graph = training_pipeline(tuning=run.tune.enabled, tune_pods=_tune_pods(run), cluster=cluster)
     elif pipeline == "monitoring":
         graph = monitoring_pipeline(cluster=cluster)
     else:
@@ -54,3 +61,9 @@ def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "trainin
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+def _tune_pods(run: RunFile) -> int:
+    """Return how many pods run trials before the step `tune` goes on; 0 where its own pod runs them all."""
+    is_shared = run.tune.storage is not None and is_server(run.tune.storage)
+    return run.tune.workers if run.tune.enabled and is_shared and run.tune.workers > 1 else 0

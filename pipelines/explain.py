@@ -24,7 +24,7 @@ from pipelines.workspace import Workspace, run_that_made
 MAX_NAMED = 3
 ELSEWHERE = ("model", "task", "name")
 """Keys of a step's settings that stand outside its own section of the run file."""
-PINNED = "expected"
+PINNED, EARLIER = "expected", "earlier"
 """Key of ingest's settings with the contents of `data.schema_file`."""
 
 
@@ -149,8 +149,10 @@ def _reasons(step: str, called: Mapping[str, Any], arguments: TrainingArguments,
 def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], step: str) -> list[str]:
     """Name each key of the run file that changed, with both values."""
     section = SETTINGS[step][1]
-    before, after = (flatten({**settings, PINNED: None}) for settings in (old, new))
+    before, after = (flatten({**settings, PINNED: None, EARLIER: None}) for settings in (old, new))
     reasons = _changed_schema(old.get(PINNED), new.get(PINNED))
+    if old.get(EARLIER) != new.get(EARLIER):
+        reasons.append("the study that tune.warm_start names is another one")
     for key in dict.fromkeys([*before, *after]):
         values = before.get(key), after.get(key)
         if values[0] != values[1] and {} not in values:

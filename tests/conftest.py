@@ -4,6 +4,21 @@ import os
 
 import pytest
 
+ONE_PROJECT = "/after_a_run/"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each worker whole modules, and to one worker all that look at the same project, which costs a minute."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByProject(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder, found, _ = nodeid.partition(ONE_PROJECT)
+            return folder if found else super()._split_scope(nodeid)
+
+    return ByProject(config, log)
+
 
 @pytest.fixture(autouse=True)
 def mlflow_is_forgotten():

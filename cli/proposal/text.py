@@ -56,7 +56,8 @@ def _tune_and_train(guess: Guess) -> Iterator[str]:
         trials, subsample, trial_epochs, epochs, start, largest, every, patience = 6, 0.1, 3, 12, 128, 1024, 3, 4
     yield "tune:"
     yield _line(f"  trials: {trials}", "configurations to try; `enabled: false` leaves tuning out")
-    yield _line(f"  subsample: {subsample}", "share of the training split that they learn from")
+    again = "; the best are trained again on all of it" if subsample < 1 else ""
+    yield _line(f"  subsample: {subsample}", f"share of the training split that they learn from{again}")
     yield f"  epochs: {trial_epochs}"
     yield ""
     yield "train:"

@@ -137,7 +137,7 @@ def _withheld(
         return "the newest judged window shows nothing that should be learned"
     earlier = state.retrainings(settings.name)
     num_fresh = None
-    if settings.retrain.mode != "off" and settings.retrain.labels and Path(settings.retrain.labels).is_file():
+    if settings.retrain.mode != "off" and settings.retrain.labels and Path(settings.retrain.labels).exists():
         num_fresh = _num_fresh_labels(settings, requests_dir, state)
     return policy.withheld(settings.retrain, settings.task, num_fresh, earlier, now.timestamp())
 

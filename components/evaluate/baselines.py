@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.evaluate.metrics import Outcome
 from estafet import words
+from estafet.metrics import Outcome
+from estafet.naive import seasonal_naive
 from estafet.records.manifest import Manifest
 from estafet.records.reading import raw_examples
 from estafet.runfile.tasks import Task
@@ -22,25 +23,6 @@ MAX_TRAIN_EXAMPLES = 50_000
 MAX_CATEGORIES = 100
 MAX_WORDS = 1000
 """So many words of each column of texts count, the most frequent ones."""
-
-
-def seasonal_naive(values_NLC: np.ndarray, *, horizon: int, season: int) -> np.ndarray:
-    """Forecast each step as the value of one season ago.
-
-    Args:
-        values_NLC: Past steps, the series to forecast being the first channel.
-        horizon: Number of steps to forecast.
-        season: Number of steps in a season; where the past is shorter than one, the last value is repeated.
-
-    Returns:
-        Forecasts (N, horizon).
-
-    Source:
-        Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", section 5.2.
-    """
-    lookback = values_NLC.shape[1]
-    season = season if season <= lookback else 1
-    return values_NLC[:, lookback - season + np.arange(horizon) % season, 0]
 
 
 def majority_class(class_counts: np.ndarray, num_examples: int) -> np.ndarray:

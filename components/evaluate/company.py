@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.evaluate import latency, scoring
-from components.evaluate.metrics import Outcome, compute
+from components.evaluate import scoring
+from estafet import latency
 from estafet.evaluation import Companion
+from estafet.metrics import Outcome, compute
 from estafet.records.manifest import Manifest
 from estafet.telemetry import Progress
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.evaluate.metrics import METRICS, Outcome, compute
 from estafet.evaluation import ChampionComparison
+from estafet.metrics import METRICS, Outcome, compute
 from estafet.runfile.tasks import HIGHER_IS_BETTER
 
 NUM_RESAMPLES = 1000

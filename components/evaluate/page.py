@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluate import bought, plots
-from components.evaluate.metrics import Outcome
 from estafet.evaluation import ChampionComparison, Evaluation, GateResult
+from estafet.metrics import Outcome
 from estafet.records.manifest import Manifest
 from estafet.records.windows import starts_of
 from estafet.reports import Page

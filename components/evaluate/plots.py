@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.evaluate.metrics import Outcome, confusion
 from estafet.files import replacing
+from estafet.metrics import Outcome, confusion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.evaluate.metrics import Outcome
 from estafet.errors import DataError, EstafetError, StepFailed
+from estafet.metrics import Outcome
 from estafet.records import reading
 from estafet.records.manifest import Manifest
 from estafet.records.verify import naming_bad_records

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.evaluate import baselines, bought, company, comparison, gates, page, reference, scoring
-from components.evaluate.metrics import BY_TASK, Outcome, compute, confusion
 from estafet import release
 from estafet.errors import ConfigError, DataError
 from estafet.evaluation import ChampionComparison, Evaluation
+from estafet.metrics import BY_TASK, Outcome, compute, confusion
 from estafet.records.manifest import Manifest
 from estafet.records.reading import num_examples, raw_examples
 from estafet.runfile.steps import EvaluateSettings as Settings

@@ -1,24 +1,17 @@
-"""What tuning found: its trials, the best of them, and a picture of the search."""
+"""What tuning found: its trials, the proof that the slice chose rightly, and what it all cost."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from estafet.files import replacing, write_json
-from estafet.reports import Page, shown
+from estafet.files import write_json
 from estafet.runfile.model import Hyperparameter
 
 STUDY_FILE = "study.json"
-HISTORY_FILE = "history.png"
-PAGE_FILE = "report.html"
-LOGARITHMIC_FROM_RATIO = 5
-MAX_NAMED_VALUES = 5
-MAX_TICKS = 4
-BEST_COLOUR, COMPLETE_COLOUR, PRUNED_COLOUR = "#e4572e", "#4c78a8", "#c3c8cf"
 
 
 class _Part(BaseModel):
@@ -30,35 +23,139 @@ class TrialResult(_Part):
 
     number: int
     """From 0, in the order in which they began."""
-    state: str
-    """complete, pruned (ended early, being hopeless) or failed."""
+    state: Literal["complete", "pruned", "failed"]
+    """pruned: ended early, being hopeless."""
     hyperparameters: dict[str, Hyperparameter]
     value: float | None
-    """The objective of its best epoch, the mean over the folds where there are some; for a pruned trial, up to where it
-    was ended, in the first fold; None for a failed one."""
+    """What is optimised, or the weighted sum, at the trial's best epoch; the mean over the folds where there are some;
+    for a pruned trial, up to where it was ended; None for a failed one. For a Pareto front: the first objective."""
+    metrics: dict[str, float] = {}
+    """Validation metrics at the best epoch, and the costs that are optimised or bounded."""
+    violations: dict[str, float] = {}
+    """For each constraint that the trial breaks, by how much."""
+    curve: list[float] = []
+    """What was optimised after each epoch, as pruning saw it."""
     epochs: int
     seconds: float
+    cpu_seconds: float = 0.0
+    started: float | None = None
+    """When it began, in seconds since the epoch, where that is known."""
     reason: str | None = None
     """Why it failed."""
+
+
+class Interval(_Part):
+    """An estimate with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Reranked(_Part):
+    """A trial that was trained again on more data."""
+
+    number: int
+    """The trial's."""
+    place: Literal["best", "middle"]
+    """Whether it was among the best on the slice, or drawn from the rest."""
+    on_slice: float
+    """What is optimised, on the slice."""
+    curve: list[float]
+    """The same after each epoch on more data, as far as it was trained."""
+    value: float
+    """The same at its best epoch on more data."""
+    epochs: int
+    seconds: float
+    cpu_seconds: float
+
+
+class ProofResult(_Part):
+    """Whether the slice ranks configurations as more data would."""
+
+    share: float
+    """Share of the training split that the trials were trained on again."""
+    num_examples: int
+    epochs_compared: int
+    """Number of epochs after which all of them are compared."""
+    reranked: list[Reranked]
+    """The best on more data first."""
+    rho: Interval | None
+    """Spearman's rank correlation of slice and more data; None where too few could be compared."""
+    tau: Interval | None
+    """Kendall's."""
+    slices_own: int
+    """The trial that the slice alone would have chosen."""
+    winner: int
+    """The trial that won on more data."""
+    regret: float
+    """How much worse the slice's own choice is than the winner on more data, as a share of the winner's value."""
+    enough: bool | None
+    """Whether the share was large enough: rho's interval lies above 0.5; None where it cannot be told."""
+    verdict: str
+    """That in a sentence."""
+    failed: dict[int, str] = {}
+    """The trials that failed on more data, and why."""
+    seconds: float
+    cpu_seconds: float
+
+
+class Cost(_Part):
+    """What the tuning took, and what it would have taken on all data."""
+
+    seconds: float
+    """Wall time, from the first trial to the end of the proof."""
+    cpu_seconds: float
+    trials_seconds: float
+    """Sum over the trials."""
+    proof_seconds: float
+    full_seconds: float
+    """Estimate for the same trials, each with all of its epochs on the whole training split, one after another."""
+    times_cheaper: float
+    """full_seconds over the seconds of trials and proof together."""
 
 
 class Study(_Part):
     """A finished search."""
 
     objective: str
-    """What was minimised, on the validation split."""
-    sampler: str
+    """What was optimised: a metric's name, a weighted sum or several names, in words."""
+    metric: str
+    """The metric whose value after each epoch decided about pruning and the best epoch."""
+    maximised: bool = False
+    """Whether more of what was optimised is better; of a front, what counts is said in `objectives`."""
+    search: str
+    """How configurations were chosen: grid, random, staged, tpe or gp."""
     pruner: str
-    subsample: float
+    share: float
+    """Share of the training split that trials learned from."""
+    by: str
+    """How the slice was taken: newest, stratified or random."""
     num_examples: int
     """Number of examples that each trial learned from, in the first fold where there are some."""
     num_folds: int = 1
     """Number of times that each trial was trained and judged."""
+    workers: int = 1
     dataset_version: str
-    seconds: float
-    """Sum over the trials."""
+    space: dict[str, dict[str, object]]
+    """For each hyperparameter that was searched: low, high, scale, integer; or choices."""
     trials: list[TrialResult]
     best: TrialResult
+    """The winner: the proof's where there is one, else the slice's own."""
+    why: str
+    """How the winner was chosen, in a sentence."""
+    objectives: dict[str, Literal["minimise", "maximise"]] = {}
+    """For several objectives side by side: their metrics, the first of which is `TrialResult.value`."""
+    led_by: str | None = None
+    """For several objectives: the one that puts trials in order, as in the proof; the first where it is not said."""
+    front: list[int] = []
+    """For several objectives: the trials of the Pareto front."""
+    notes: list[str] = []
+    """What the reader should know: a best value on a border, a narrowed region, a share that grew."""
+    proof: ProofResult | None = None
+    cost: Cost
+    ended_by: Literal["trials", "hours", "space"] = "trials"
+    """Why no more trials began; `space`: the grid was done."""
 
     @property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
@@ -71,113 +168,10 @@ class Study(_Part):
         return json.dumps(self.hyperparameters, sort_keys=True)
 
     def save(self, folder: str | Path) -> None:
-        """Write the picture, the page and then the JSON file into `folder`."""
-        plot(self, Path(folder) / HISTORY_FILE)
-        page(self, Path(folder) / HISTORY_FILE).save(Path(folder) / PAGE_FILE)
+        """Write the JSON file into `folder`."""
         write_json(Path(folder) / STUDY_FILE, self.model_dump(mode="json"))
 
     @classmethod
     def load(cls, folder: str | Path) -> Study:
         """Read what `save` wrote."""
         return cls.model_validate_json((Path(folder) / STUDY_FILE).read_text(encoding="utf-8"))
-
-
-def page(study: Study, picture: str | Path) -> Page:
-    """Return the page about a search: its best trial, the picture, and every trial, the best first."""
-    objective = study.objective.replace("_", " ")
-    subtitle = f"{study.num_examples:,} examples ({study.subsample:.0%} of the training split) for each trial"
-    subtitle += f", {study.num_folds} folds" if study.num_folds > 1 else ""
-    page = Page("Tuning", subtitle).verdict(f"best validation {objective} {shown(study.best.value)}", "good")
-    states = [trial.state for trial in study.trials]
-    counts = {state: states.count(state) for state in ("complete", "pruned", "failed") if state in states}
-    page.facts({"trials": len(states), **counts, "sampler": study.sampler, "pruner": study.pruner,
-                "all trials took": f"{study.seconds:.0f} s"})  # fmt: skip
-    page.heading("Best hyperparameters").facts(study.best.hyperparameters)
-    page.heading("The search").figure(picture, f"Validation {objective} of each trial; the best one stands out.")
-    rows = [_row(trial, study.objective) for trial in sorted(study.trials, key=_rank)]
-    page.heading("Trials").table(rows, list(dict.fromkeys(name for row in rows for name in row)))
-    return page
-
-
-def _rank(trial: TrialResult) -> tuple[int, float]:
-    """Sort complete trials before pruned ones, whose value is that of fewer epochs, and failed ones last."""
-    order = ("complete", "pruned", "failed").index(trial.state)
-    return order, float("inf") if trial.value is None else trial.value
-
-
-def _row(trial: TrialResult, objective: str) -> dict[str, object]:
-    about = {"trial": trial.number, "state": trial.state, objective.replace("_", " "): trial.value}
-    cost = {"epochs": trial.epochs, "seconds": round(trial.seconds, 1)}
-    return {**about, **trial.hyperparameters, **cost, **({"why": trial.reason} if trial.reason else {})}
-
-
-def plot(study: Study, path: str | Path) -> None:
-    """Write a PNG file: the objective of each trial and the best so far, and a panel for each hyperparameter."""
-    from matplotlib.figure import Figure
-
-    names = sorted({name for trial in study.trials for name in trial.hyperparameters})
-    num_columns = 2 if len(names) in (1, 2, 4) else 3
-    num_rows = 1 + -(-len(names) // num_columns)
-    figure = Figure(figsize=(11, 2.8 * num_rows), dpi=120, layout="constrained")
-    grid = figure.add_gridspec(num_rows, num_columns)
-    _history(figure.add_subplot(grid[0, :]), study)
-    for index, name in enumerate(names):
-        panel = figure.add_subplot(grid[1 + index // num_columns, index % num_columns])
-        _values(panel, study, name)
-        if index % num_columns == 0:
-            panel.set_ylabel(study.objective.replace("_", " "))
-    title = f"{len(study.trials)} trials · best {study.objective.replace('_', ' ')} {study.best.value:.4g}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    with replacing(path, "wb") as file:
-        file.write(drawn.getvalue())
-
-
-def _history(panel, study: Study) -> None:
-    best_so_far, best = [], float("inf")
-    for trial in study.trials:
-        best = min(best, trial.value) if trial.state == "complete" else best
-        best_so_far.append(best if best < float("inf") else None)
-    numbers = [trial.number for trial in study.trials]
-    panel.step(numbers, best_so_far, where="post", color=BEST_COLOUR, linewidth=2, label="best so far")
-    for state, colour in (("complete", COMPLETE_COLOUR), ("pruned", PRUNED_COLOUR)):
-        shown = [trial for trial in study.trials if trial.state == state]
-        panel.scatter([t.number for t in shown], [t.value for t in shown], color=colour, label=state, zorder=3)
-    panel.xaxis.get_major_locator().set_params(integer=True)
-    panel.set_xlabel("trial")
-    panel.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
-    _logarithmic_if_wide(panel, "y", [trial.value for trial in study.trials if trial.value is not None])
-    _tidy(panel, f"Validation {study.objective.replace('_', ' ')}, less is better")
-
-
-def _values(panel, study: Study, name: str) -> None:
-    shown = [trial for trial in study.trials if trial.state == "complete" and name in trial.hyperparameters]
-    values = [trial.hyperparameters[name] for trial in shown]
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    positions = values if numeric else [str(value) for value in values]
-    colours = [BEST_COLOUR if trial.number == study.best.number else COMPLETE_COLOUR for trial in shown]
-    panel.scatter(positions, [trial.value for trial in shown], color=colours)
-    named = sorted(set(values)) if numeric else []
-    if numeric:
-        _logarithmic_if_wide(panel, "x", values)
-    if all(isinstance(value, int) for value in named) and 0 < len(named) <= MAX_NAMED_VALUES:
-        panel.set_xticks(named, [str(value) for value in named])
-        panel.minorticks_off()
-    elif numeric and panel.get_xscale() == "linear":
-        panel.locator_params(axis="x", nbins=MAX_TICKS)
-    _logarithmic_if_wide(panel, "y", [trial.value for trial in shown])
-    _tidy(panel, name.replace("_", " "))
-
-
-def _logarithmic_if_wide(panel, which: str, values: list[float]) -> None:
-    if values and min(values) > 0 and max(values) > LOGARITHMIC_FROM_RATIO * min(values):
-        panel.set(**{f"{which}scale": "log"})
-        getattr(panel, f"{which}axis").set_minor_formatter("")
-
-
-def _tidy(panel, title: str) -> None:
-    panel.set_title(title, loc="left", fontsize=11)
-    panel.grid(axis="y", color="#e6e8eb")
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)

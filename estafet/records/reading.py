@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from estafet.errors import DataError
-from estafet.records import augmentation, pictures, rows, windows
+from estafet.records import augmentation, pictures, rows, sampling, windows
 from estafet.records.manifest import Manifest
 from estafet.records.pictures import decode_image
+from estafet.records.sampling import By
 from estafet.records.selection import check_sizes, select, split_of
 from estafet.records.verify import naming_bad_records
 from estafet.records.windows import window_starts
@@ -45,6 +46,8 @@ def dataset(
     worker: tuple[int, int] = (0, 1),
     augment: Augment = NO_AUGMENT,
     cache: bool = True,
+    by: By | None = None,
+    share_seed: int = 0,
 ) -> tf.data.Dataset:
     """Return one split as pairs of features and labels.
 
@@ -63,14 +66,18 @@ def dataset(
             every process.
         epoch: Where given, its value takes the place of counting the epochs, so that a reader that begins anew can go
             on with any of them.
-        share: Share of the examples, above 0 up to 1: stratified for classification, the newest for forecasting.
+        share: Share of the examples, above 0 up to 1.
         fold: For cross-validation: `validation` is this fold of the manifest, from 0, and `train` are the others.
         worker: This worker's index and the number of workers; every example is read by one of them.
         augment: How images are changed at random; for the training split only.
         cache: Whether what fits into memory is decoded only once, in the first epoch.
+        by: Which examples a share is made of: newest, stratified or random. None for the newest of a series and the
+            first of others, which for classification is a share of each class, but for chance.
+        share_seed: Which examples a random share is made of.
 
     Raises:
-        ConfigError: There is no such fold, or examples that are no images are to be augmented.
+        ConfigError: There is no such fold, examples that are no images are to be augmented, or a share of such
+            examples cannot be taken as `by` says.
         DataError: The split is empty or not there, or a shard is missing or has the wrong size.
     """
     import tensorflow as tf
@@ -79,15 +86,17 @@ def dataset(
 
     folder, manifest = Path(folder), Manifest.load(folder)
     augmentation.check(augment, manifest.task)
-    total = _num_required(folder, manifest, split, share, fold, worker)
-    order, of_all = Order(shuffle, seed, epoch), num_examples(manifest, split, share, fold)
+    total = _num_required(folder, manifest, split, share, fold, worker, by)
+    order, of_all = Order(shuffle, seed, epoch), num_examples(manifest, split, share, fold, by=by)
     if manifest.window:
         mix = order.of_examples if shuffle else None
-        examples = windows.windows(folder, manifest, split, of_all, batch_size, mix, worker=worker)
+        drawn_by = share_seed if by == "random" else None
+        examples = windows.windows(folder, manifest, split, of_all, batch_size, mix, worker=worker, drawn_by=drawn_by)
     else:
         found = split_of(manifest, split, fold)
         check_sizes(folder, found)
-        stream = Stream(select(folder, found, of_all).part(*worker), manifest.compression)
+        taken = sampling.take(folder, manifest, found, of_all, share, by, share_seed)
+        stream = Stream(taken.part(*worker), manifest.compression)
         if manifest.task == Task.IMAGE_CLASSIFICATION:
             at_once = batch_size or NUM_IMAGES_AT_ONCE
             examples = _image_batches(manifest, stream, total, at_once, order, cache, augment)
@@ -104,6 +113,8 @@ def num_examples(
     share: float = 1.0,
     fold: int | None = None,
     worker: tuple[int, int] = (0, 1),
+    *,
+    by: By | None = None,
 ) -> int:
     """Return how many examples `dataset` gives; for forecasting, the number of windows.
 
@@ -113,9 +124,10 @@ def num_examples(
         share: As for `dataset`; a share of something is at least one example.
         fold: As for `dataset`.
         worker: As for `dataset`.
+        by: As for `dataset`.
 
     Raises:
-        ConfigError: There is no such fold.
+        ConfigError: There is no such fold, or a share of such examples cannot be taken as `by` says.
         DataError: There is no such split.
         ValueError: `share` is not above 0 and up to 1, or there is no such worker.
     """
@@ -126,9 +138,11 @@ def num_examples(
         raise ValueError(f"there is no worker {index} of {num_workers}")
     manifest = data if isinstance(data, Manifest) else Manifest.load(data)
     found = split_of(manifest, split, fold)
+    sampling.check(manifest, by)
     total = len(window_starts(manifest, split)) if manifest.window else found.num_examples
-    total = min(total, max(1, round(share * total)))
-    if manifest.window:
+    wanted = int(sampling.quotas(found.class_counts, share).sum()) if by == "stratified" else round(share * total)
+    total = min(total, max(1, wanted))
+    if manifest.window or (by is not None and total < found.num_examples):
         return len(range(index, total, num_workers))
     return select(Path(), found, total).part(index, num_workers).num_examples
 
@@ -230,9 +244,10 @@ def _num_required(
     share: float = 1.0,
     fold: int | None = None,
     worker: tuple[int, int] = (0, 1),
+    by: By | None = None,
 ) -> int:
-    total = num_examples(manifest, split, share, fold, worker)
-    if total == 0 and (of_all := num_examples(manifest, split, share, fold)):
+    total = num_examples(manifest, split, share, fold, worker, by=by)
+    if total == 0 and (of_all := num_examples(manifest, split, share, fold, by=by)):
         raise DataError(
             f"of {of_all:,} examples of the {split} split of '{folder}', none is left for worker {worker[0]} of "
             f"{worker[1]}.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from estafet.errors import ConfigError, DataError
 from estafet.records.manifest import Manifest, Split
@@ -20,7 +22,8 @@ class Selection:
     Attributes:
         files: The shards, in stored order.
         counts: How many records of each shard, from its first; all of them, but for the last shard of a share.
-        stride: Of all those records, in stored order, every `stride`-th is read, …
+        kept: For each shard, which of those records belong to the selection, bool; None where all do.
+        stride: Of all these, in stored order, every `stride`-th is read, …
         first: … beginning with this one.
         record_bytes: Mean size of a record.
     """
@@ -30,16 +33,24 @@ class Selection:
     stride: int = 1
     first: int = 0
     record_bytes: float = 0.0
+    kept: tuple[np.ndarray, ...] | None = None
 
     @property
     def num_examples(self) -> int:
         """Number of records that are read."""
-        return len(range(self.first, sum(self.counts), self.stride))
+        return len(range(self.first, sum(self.num_kept), self.stride))
+
+    @property
+    def num_kept(self) -> tuple[int, ...]:
+        """How many records of each shard belong to the selection."""
+        return self.counts if self.kept is None else tuple(int(part.sum()) for part in self.kept)
 
     def part(self, index: int, num_workers: int) -> Selection:
         """Return what one worker reads: whole shards where they divide well, else every n-th record."""
         if num_workers == 1:
             return self
+        if self.kept is not None:
+            return replace(self, stride=num_workers, first=index)
         loads, mine = [0] * num_workers, []
         for i in sorted(range(len(self.files)), key=lambda i: (-self.counts[i], i)):
             least = loads.index(min(loads))
@@ -100,6 +111,28 @@ def select(folder: Path, found: Split, num_examples: int | None = None) -> Selec
         left -= take
     num_bytes = sum(shard.num_bytes for shard in found.shards)
     return Selection(tuple(files), tuple(counts), record_bytes=num_bytes / max(1, found.num_examples))
+
+
+def chosen(folder: Path, found: Split, places: np.ndarray) -> Selection:
+    """Return some records of a split.
+
+    Args:
+        folder: The data set's folder.
+        found: The split.
+        places: Which of all its records, rising, int64, at least one.
+    """
+    is_chosen = np.zeros(int(places[-1]) + 1, bool)
+    is_chosen[places] = True
+    ends = np.cumsum([shard.num_examples for shard in found.shards])
+    parts = zip(found.shards, np.split(is_chosen, ends[:-1]), strict=True)
+    read = [(folder / shard.file, part) for shard, part in parts if part.any()]
+    num_bytes = sum(shard.num_bytes for shard in found.shards)
+    return Selection(
+        tuple(path for path, _ in read),
+        tuple(len(part) for _, part in read),
+        record_bytes=num_bytes / max(1, found.num_examples),
+        kept=tuple(part for _, part in read),
+    )
 
 
 def check_sizes(folder: Path, found: Split) -> None:

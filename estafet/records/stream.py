@@ -37,6 +37,8 @@ class Stream:
         """Return the records in stored order."""
         found = self._selection
         records = self._open([str(path) for path in found.files]).take(sum(found.counts))
+        if found.kept is not None:
+            records = _only(records, np.concatenate(found.kept))
         return records if found.stride == 1 else records.shard(found.stride, found.first)
 
     def shuffled(self, seed: tf.Tensor) -> tf.data.Dataset:
@@ -46,10 +48,21 @@ class Stream:
         buffer: so neighbours in a shard are not neighbours in an epoch, even where the buffer holds few of them.
         """
         found = self._selection
-        files = tf.data.Dataset.from_tensor_slices((list(map(str, found.files)), list(found.counts), self._firsts()))
+        begins = np.cumsum([0, *found.counts[:-1]])
+        files = tf.data.Dataset.from_tensor_slices(
+            (list(map(str, found.files)), list(found.counts), self._firsts(), begins)
+        )
         files = _shuffled(files, len(found.files), seed)
+        kept = None if found.kept is None else tf.constant(np.concatenate(found.kept))
+
+        def read(file: tf.Tensor, count: tf.Tensor, first: tf.Tensor, begin: tf.Tensor) -> tf.data.Dataset:
+            records = self._open(file).take(tf.cast(count, tf.int64))
+            if kept is not None:
+                records = _only(records, kept[begin : begin + tf.cast(count, begin.dtype)])
+            return records if found.stride == 1 else records.shard(found.stride, first)
+
         records = files.interleave(
-            self._read,
+            read,
             cycle_length=min(NUM_FILES_MIXED, len(found.files)),
             block_length=NUM_RECORDS_IN_TURN,
             num_parallel_calls=min(NUM_CALLS, len(found.files)),
@@ -57,16 +70,12 @@ class Stream:
         )
         return _shuffled(records, self._buffer(), seed + 1)
 
-    def _read(self, file: tf.Tensor, count: tf.Tensor, first: tf.Tensor) -> tf.data.Dataset:
-        records = self._open(file).take(tf.cast(count, tf.int64))
-        return records if self._selection.stride == 1 else records.shard(self._selection.stride, first)
-
     def _open(self, files: list[str] | tf.Tensor) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(files, self._compression)
 
     def _firsts(self) -> np.ndarray:
         """Return the first record of each shard that is this worker's."""
-        begins = np.cumsum([0, *self._selection.counts[:-1]])
+        begins = np.cumsum([0, *self._selection.num_kept[:-1]])
         return (self._selection.first - begins) % self._selection.stride
 
     def _buffer(self) -> int:
@@ -130,6 +139,12 @@ class Order:
             return whole.flat_map(lambda *examples: _taken(examples, order, batch_size))
 
         return self.epoch_seed().flat_map(one_epoch)
+
+
+def _only(records: tf.data.Dataset, is_kept: np.ndarray | tf.Tensor) -> tf.data.Dataset:
+    """Return those records for which the boolean at the same place says so."""
+    marked = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(is_kept))
+    return marked.filter(lambda _, is_one: is_one).map(lambda record, _: record)
 
 
 def _shuffled(examples: tf.data.Dataset, buffer: int, seed: tf.Tensor) -> tf.data.Dataset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from estafet.records import calendar
+from estafet.records import calendar, sampling
 from estafet.records.manifest import Manifest, Segment, Split, WindowSpec
 from estafet.records.selection import check_sizes, split_of
 
@@ -52,6 +52,7 @@ def windows(
     shuffle: Callable[[tf.data.Dataset, int], tf.data.Dataset] | None,
     *,
     worker: tuple[int, int] = (0, 1),
+    drawn_by: int | None = None,
 ) -> tf.data.Dataset:
     """Return windows as pairs of features and labels.
 
@@ -63,10 +64,11 @@ def windows(
         folder: The data set's folder.
         manifest: Its manifest.
         split: One of its splits.
-        total: Number of windows; where it is not all, the newest of each series.
+        total: Number of windows; where it is not all, the newest of each series, …
         batch_size: Windows in a batch; None for no batches.
         shuffle: Shuffles a data set with a buffer of a number of examples; None to keep the order.
         worker: The worker's index and the number of workers; each gets every so many-th window.
+        drawn_by: … or, where it is given, those that this seed draws.
     """
     import tensorflow as tf
 
@@ -74,6 +76,9 @@ def windows(
     if names := manifest.data_schema.calendar:
         steps_TC = np.concatenate([steps_TC, calendar.features(times_T, names)], axis=1)
     starts, spec, steps_TC = newest(manifest, split, total), _spec(manifest), tf.constant(steps_TC)
+    if drawn_by is not None:
+        of_all = window_starts(manifest, split)
+        starts = of_all[sampling.drawn(len(of_all), total, drawn_by)]
 
     def cut(start: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         past = start[..., None] + tf.range(spec.lookback, dtype=tf.int64)

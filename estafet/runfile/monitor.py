@@ -15,7 +15,8 @@ class Retrain(Section):
     mode: Literal["off", "auto"] = "auto"
     """`auto` starts a training run when the policy says so; `off` only raises the alert."""
     labels: str | None = None
-    """CSV file with columns `request_id` and `label`, relative to the run file: the labels of served requests."""
+    """CSV file with columns `request_id` and `label`, or a folder of such files, relative to the run file: the labels
+    of served requests."""
     min_labels: int = Field(500, ge=0)
     """Number of labelled requests below which no retraining starts."""
     tune: bool = False

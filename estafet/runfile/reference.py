@@ -48,15 +48,15 @@ def _rows(model: type[BaseModel], prefix: str, sections: bool) -> list[str]:
     rows = []
     for name, field in model.model_fields.items():
         inner = section_of(field.annotation)
-        is_map = str(field.annotation).startswith("dict")
-        if inner is not None and not is_map:
+        is_map, is_list = (str(field.annotation).startswith(kind) for kind in ("dict", "tuple"))
+        if inner is not None and not is_map and not is_list:
             if sections:
                 rows += _rows(inner, f"{prefix}{name}.", sections)
             continue
         default = "required" if field.is_required() else f"`{_show(field.get_default(call_default_factory=True))}`"
         rows.append(f"| `{prefix}{name}` | {_type(model, name)} | {default} | {_one_line(field.description)} |")
         if inner is not None:
-            rows += _rows(inner, f"{prefix}{name}.NAME.", sections)
+            rows += _rows(inner, f"{prefix}{name}{'[]' if is_list else '.NAME'}.", sections)
     return rows
 
 

@@ -11,6 +11,7 @@ from estafet.runfile.data import Data
 from estafet.runfile.evaluate import Evaluate
 from estafet.runfile.model import Model
 from estafet.runfile.monitor import Monitor
+from estafet.runfile.optimise import misfit_of as unmeasurable
 from estafet.runfile.release import Deploy, Export, Serve
 from estafet.runfile.section import Section
 from estafet.runfile.services import Cluster, Notify, Tracking
@@ -77,8 +78,14 @@ class RunFile(Section):
             raise _at(*found)
         return self
 
+    @model_validator(mode="after")
+    def _optimises_what_can_be_measured(self) -> RunFile:
+        if found := unmeasurable(self.tune.optimise, self.tune.satisfy, self.task):
+            raise _at(*found)
+        return self
 
-def _at(place: tuple[str, ...], found: Misfit) -> ValidationError:
+
+def _at(place: tuple[str | int, ...], found: Misfit) -> ValidationError:
     """Return the error that says of one key what is wrong with it."""
     told = PydanticCustomError("misfit", "{message}", {"message": found.message, "hint": found.hint})
     where = InitErrorDetails(type=told, loc=place, input=None)

@@ -36,3 +36,6 @@ class Cluster(Section):
     """Hours after which the cluster ends a step that is still running (its active deadline)."""
     tracking_uri: str | None = Field(None, pattern=r"^https?://")
     """MLflow tracking server as the cluster's pods reach it."""
+    storage_secret: str | None = Field(None, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/[-._A-Za-z0-9]+)?$")
+    """Kubernetes Secret with the password of `tune.storage`, as `NAME` or `NAME/KEY`; the key is `password` where none
+    is given. The pods that tune get it as `PGPASSWORD`, so it stands in no parameter."""

@@ -7,6 +7,7 @@ run again.
 from __future__ import annotations
 
 from estafet.runfile.data import Data
+from estafet.runfile.earlier import EarlierStudy
 from estafet.runfile.evaluate import Evaluate
 from estafet.runfile.model import Model
 from estafet.runfile.monitor import Monitor
@@ -34,6 +35,8 @@ class TuneSettings(Tune):
     model: Model
     augment: Augment = Augment()
     """That of `train`: what is searched on is what is trained on."""
+    earlier: EarlierStudy | None = None
+    """What `tune.warm_start` holds. The step gets this and not the path, which it may not reach on a cluster."""
 
 
 class TrainSettings(Train):

@@ -43,6 +43,15 @@ HIGHER_IS_BETTER = {
 }
 """Every metric that `evaluate` can compute, and whether more of it is better."""
 
+_OF_CLASSES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss")
+METRICS_OF: dict[Task, tuple[str, ...]] = {
+    Task.IMAGE_CLASSIFICATION: _OF_CLASSES,
+    Task.TABULAR_CLASSIFICATION: _OF_CLASSES,
+    Task.TABULAR_REGRESSION: ("rmse", "mae", "r2", "mape"),
+    Task.FORECASTING: ("mae", "rmse", "mape", "skill"),
+}
+"""The metrics of each task, in the order in which they are reported."""
+
 JUDGED_BY = {
     Task.IMAGE_CLASSIFICATION: "log_loss",
     Task.TABULAR_CLASSIFICATION: "log_loss",

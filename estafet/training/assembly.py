@@ -10,7 +10,6 @@ import keras
 import tensorflow as tf
 
 from estafet.training import models
-from estafet.training.feeding import EVALUATION_BATCH_SIZE, Source
 from estafet.training.learner import Learner, Objective
 from estafet.training.learning_rate import RampedRate
 from estafet.training.models import ModelSpec
@@ -59,12 +58,12 @@ def assemble(
     return learner
 
 
-def first_loss(learner: Learner, validation: Source, at_once: int = EVALUATION_BATCH_SIZE) -> float:
-    """Return the loss of the untrained model on the first `at_once` validation examples; 0 where it is no number.
+def first_loss(learner: Learner, judged: tf.data.Dataset) -> float:
+    """Return the loss of the untrained model on the first batch of validation examples; 0 where it is no number.
 
     The model's own penalties are part of it, as they are of what each epoch is recorded with.
     """
-    features, labels = next(iter(validation.batches(at_once=at_once)))
+    features, labels = next(iter(judged))
     loss = float(learner.loss(labels, learner(features, training=False)))
     loss += sum(float(penalty) for penalty in learner.losses)
     return loss if math.isfinite(loss) else 0.0

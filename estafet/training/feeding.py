@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tensorflow as tf
 from estafet.errors import DataError
 from estafet.records import augmentation, reading, rows
 from estafet.records.manifest import Manifest
+from estafet.records.sampling import By
 from estafet.records.stream import Order
 from estafet.records.verify import naming_bad_records
 from estafet.runfile.train import Augment
@@ -72,6 +74,8 @@ class Source:
         arrays: All of them as tensors, features and labels; None where they are read from the shards in each epoch.
         fold: For cross-validation, the fold that is `validation`.
         augment: How images are changed at random while the model learns from them.
+        by: Which examples the share is made of: newest, stratified or random; None as `reading.dataset` says.
+        seed: Which examples a random share is made of.
     """
 
     folder: Path
@@ -81,6 +85,13 @@ class Source:
     arrays: tuple[dict[str, tf.Tensor], tf.Tensor] | None
     fold: int | None = None
     augment: Augment = reading.NO_AUGMENT
+    by: By | None = None
+    seed: int = 0
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        """Which examples they are, as `reading.dataset` is told."""
+        return {"share": self.share, "fold": self.fold, "by": self.by, "share_seed": self.seed}
 
     def batches(self, replicas: Replicas = ONE, at_once: int = EVALUATION_BATCH_SIZE) -> tf.data.Dataset:
         """Return batches in order, for evaluation.
@@ -91,9 +102,7 @@ class Source:
         """
         batch_size = _evaluation_batch_size(self.num_examples, replicas.total, at_once)
         if self.arrays is None:
-            examples = reading.dataset(
-                self.folder, self.split, batch_size=batch_size, share=self.share, fold=self.fold, cache=False
-            )
+            examples = reading.dataset(self.folder, self.split, batch_size=batch_size, cache=False, **self._where)
         else:
             examples = tf.data.Dataset.from_tensor_slices(self.arrays).batch(batch_size)
         if replicas.total == 1:
@@ -127,10 +136,9 @@ class Source:
                 shuffle=True,
                 seed=seed,
                 epoch=position.epoch,
-                share=self.share,
-                fold=self.fold,
                 augment=self.augment,
                 cache=False,
+                **self._where,
             )
             epoch = tf.data.Dataset.range(1).flat_map(
                 lambda _: examples.rebatch(tf.cast(position.batch_size.read_value(), tf.int64))
@@ -202,33 +210,36 @@ def load(
     fold: int | None = None,
     augment: Augment = reading.NO_AUGMENT,
     max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY,
+    by: By | None = None,
+    seed: int = 0,
 ) -> Source:
     """Return a split as a source of batches; it is held in memory where that takes little.
 
     Args:
         folder: The data set's folder.
         split: `train` or `validation`.
-        share: Share of the split, stratified for classification, the newest for forecasting.
+        share: Share of the split.
         fold: For cross-validation: `validation` is this fold, and `train` are the others.
         augment: How images are changed at random, for the training split.
         max_bytes_in_memory: Size up to which the decoded examples are kept in memory; images that are cropped at
             random, which their decoder does, are not.
+        by: Which examples the share is made of: newest, stratified or random; None as `reading.dataset` says.
+        seed: Which examples a random share is made of.
 
     Raises:
-        ConfigError: Examples that are no images are to be augmented.
+        ConfigError: Examples that are no images are to be augmented; such a share cannot be taken of such examples.
         DataError: The split holds no example, or a shard is damaged.
     """
     folder, manifest = Path(folder), Manifest.load(folder)
     augmentation.check(augment, manifest.task)
-    num_examples = reading.num_examples(manifest, split, share, fold)
-    batches = reading.dataset(folder, split, batch_size=NUM_READ_AT_ONCE, share=share, fold=fold, cache=False)
+    num_examples = reading.num_examples(manifest, split, share, fold, by=by)
+    source = Source(folder, split, share, num_examples, None, fold, augment, by, seed)
     num_bytes = num_examples * _example_bytes(ModelSpec.from_manifest(manifest))
     if augment.crop or num_bytes > max_bytes_in_memory:
-        return Source(folder, split, share, num_examples, None, fold, augment)
+        return source
     with naming_bad_records(folder):
-        parts = list(batches.as_numpy_iterator())
-    arrays = tf.nest.map_structure(lambda *part: tf.constant(np.concatenate(part)), *parts)
-    return Source(folder, split, share, num_examples, arrays, fold, augment)
+        parts = list(source.batches(at_once=NUM_READ_AT_ONCE).as_numpy_iterator())
+    return replace(source, arrays=tf.nest.map_structure(lambda *part: tf.constant(np.concatenate(part)), *parts))
 
 
 def _example_bytes(spec: ModelSpec) -> int:

@@ -7,9 +7,11 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from estafet.errors import StepFailed
@@ -33,6 +35,7 @@ from estafet.training.learner import Learner, Objective
 from estafet.training.models import ModelSpec
 from estafet.training.objectives import JUDGED_BY
 from estafet.training.plan import Outcome, Plan
+from estafet.training.workbench import Workbench
 from estafet.training.workers.agreement import Agreement
 
 SAID_OF_DEVICES = {"single": "cpu", "one-gpu": "gpu"}
@@ -53,6 +56,7 @@ def fit(
     on_epoch: Callable[[int, Epoch], None] | None = None,
     progress: Progress = silent,
     tracker: Tracker | None = None,
+    workbench: Workbench | None = None,
 ) -> Outcome:
     """Train a model.
 
@@ -68,6 +72,7 @@ def fit(
         on_epoch: Called with each epoch's number (from 0) and values; an exception that it raises ends the training.
         progress: Told how far it is.
         tracker: Given each epoch's values, and what was decided.
+        workbench: Keeps the compiled learner for the next training of equal shapes; None to make everything anew.
 
     Raises:
         ConfigError: The model cannot be built, or does not fit the task; there is no such device.
@@ -79,16 +84,21 @@ def fit(
     if plan.patience and scratch is None:
         raise ValueError("early stopping needs a scratch folder")
 
-    def assembled(devices: str) -> Learner:
+    def assembled(devices: str, given: Mapping[str, Any] = hyperparameters) -> Learner:
         on_these = replace(plan, devices=devices)
-        learner = assemble(spec, build, hyperparameters, on_these, strategy_for(devices), objective)
+        learner = assemble(spec, build, given, on_these, strategy_for(devices), objective)
         build_from_shapes(learner, train.scheduled_batches(Position.start(), plan.seed))
         return learner
 
     devices, why = _devices(plan, train, scratch, assembled)
-    plan, learner = replace(plan, devices=devices), assembled(devices)
+    plan = replace(plan, devices=devices)
+    if workbench:
+        make = partial(assembled, devices)
+        learner = workbench.learner(spec, build, hyperparameters, plan, objective, make)
+    else:
+        learner = assembled(devices)
     with preemption.listening() if scratch else contextlib.nullcontext(preemption.Preemption()) as told:
-        training = _Training(learner, train, validation, plan, JUDGED_BY[spec.task], scratch, told)
+        training = _Training(learner, train, validation, plan, JUDGED_BY[spec.task], scratch, told, workbench)
         training.follow(progress, tracker or NullTracker(), on_epoch)
         training.resume()
         training.decisions.setdefault("devices", {"devices": devices, "why": why})
@@ -118,7 +128,7 @@ def _devices(plan: Plan, train: Source, scratch: Path | None, assembled: Callabl
 class _Training:
     """One training: its learner, its callbacks and what was decided."""
 
-    def __init__(self, learner, train, validation, plan, judged_by, scratch, told):
+    def __init__(self, learner, train, validation, plan, judged_by, scratch, told, workbench):
         self.learner, self.strategy, self.plan = learner, learner.distribute_strategy, plan
         self.train, self.validation, self.judged_by, self.told = train, validation, judged_by, told
         self.scratch, self.decisions, self.history = scratch, {}, []
@@ -128,6 +138,7 @@ class _Training:
             plan.schedule, plan.learning_rate, train.num_examples, self.history, f"val_{judged_by}"
         )
         self.schedule.set_model(learner)
+        self.workbench = workbench if self.strategy.num_replicas_in_sync == 1 else None
 
     def follow(self, progress: Progress, tracker: Tracker, on_epoch) -> None:
         """Make the callbacks that tell how the training goes."""
@@ -167,19 +178,20 @@ class _Training:
         What a killed process chose stays, so that the training ends as it would have.
         """
         memory.limit(self.learner, self.train, self.plan, self.strategy, self.scratch, self.decisions)
-        self._with_less(self._look_at_first_loss)
+        kept = execution.state_of(self.learner)  # neither of the next two changes it
+        self._with_less(self._look_at_first_loss, kept)
         self._with_less(
-            lambda: execution.choose(self.learner, self.train, self.plan, self.strategy, self.schedule, self.decisions)
+            lambda: execution.choose(self.learner, self.train, self.plan, self.strategy, self.schedule, self.decisions),
+            kept,
         )
         if self.plan.auto_batch:
-            self._with_less(self._choose_batch)
+            self._with_less(self._choose_batch, kept)
         for name, decision in self.decisions.items():
             if decision["why"]:
                 self.progress(f"{name}: {decision['why']}", len(self.history), self.plan.epochs)
 
-    def _with_less(self, measure: Callable[[], None]) -> None:
-        """Measure something; where memory runs out, do it again with fewer examples at once."""
-        kept = execution.state_of(self.learner)
+    def _with_less(self, measure: Callable[[], None], kept: list[np.ndarray]) -> None:
+        """Measure something; where memory runs out, put the state back and do it again with fewer examples at once."""
         while True:
             try:
                 return measure()
@@ -190,7 +202,8 @@ class _Training:
     def _look_at_first_loss(self) -> None:
         if "first_loss" not in self.decisions:
             at_once = memory.evaluated_at_once(self.learner, self.strategy)
-            value = first_loss(self.learner, self.validation, at_once)
+            keep = self.workbench.judged if self.workbench else Source.batches
+            value = first_loss(self.learner, keep(self.validation, at_once=at_once))
             self.decisions["first_loss"] = {"value": value, "why": ""}
         self.watch.first_loss = self.decisions["first_loss"]["value"]
 
@@ -225,21 +238,31 @@ class _Training:
 
     def _fit(self) -> None:
         learner, plan = self.learner, self.plan
-        position = self.schedule.position
-        batches = distributed(self.strategy, lambda own: self.train.scheduled_batches(position, plan.seed, own))
         largest = min(plan.schedule.limit, self.train.num_examples)
-        at_once = memory.evaluated_at_once(learner, self.strategy)
+        batches, judged = self._batches()
         with memory.marked(self.scratch, learner, largest), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # said at the end of a distributed data set
             learner.fit(
                 batches,
-                validation_data=distributed(self.strategy, lambda own: self.validation.batches(own, at_once)),
+                validation_data=judged,
                 initial_epoch=len(self.history),
                 epochs=plan.epochs,
                 callbacks=self.callbacks,
                 shuffle=False,  # the data set shuffles, and Keras would warn
                 verbose=0,
             )
+
+    def _batches(self) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+        """Return what is learned from, at the schedule's position, and what is judged on."""
+        seed, at_once = self.plan.seed, memory.evaluated_at_once(self.learner, self.strategy)
+        if self.workbench:
+            self.schedule.position, batches = self.workbench.feed(self.train, seed)
+            return batches, self.workbench.judged(self.validation, at_once)
+        position = self.schedule.position
+        return (
+            distributed(self.strategy, lambda own: self.train.scheduled_batches(position, seed, own)),
+            distributed(self.strategy, lambda own: self.validation.batches(own, at_once)),
+        )
 
     def _go_on_in_smaller_parts(self, error: tf.errors.ResourceExhaustedError) -> None:
         """Halve what is gone through at once, and go on from the last step that was finished."""

@@ -169,8 +169,8 @@ class TestTables:
 
         assert small.data.split.test == 0.2
         assert large.data.split.test == 0.1
-        assert small.tune.subsample == 1.0
-        assert large.tune.subsample < 0.5
+        assert small.tune.subsample.share == 1.0
+        assert large.tune.subsample.share < 0.5
         assert small.train.epochs > large.train.epochs
         assert small.train.batch.start < large.train.batch.start
 

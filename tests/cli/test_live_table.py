@@ -15,7 +15,7 @@ from estafet.telemetry import StepRecord, record_path
 def drawn(state, width=100):
     """Return the rows of the table, as a terminal without colours shows them."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=True)
-    console.print(steps_table(state))
+    console.print(steps_table(state, width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -53,6 +53,15 @@ class TestTable:
         assert max(map(len, rows)) <= width
         assert [row.split()[:3] for row in rows[:2]] == [["↺", "ingest", "reused"], ["✓", "tune", "done"]]
         assert rows[1].endswith("…")
+
+    def test_at_80_columns_the_bar_makes_room_for_how_far_tuning_is(self, busy, runs):
+        """Ten minutes of tuning: the count, the best and the time left are all to be seen, and the percentage."""
+        said = "trial 17/40 · best 0.4123 (rmse) · 9 pruned · 2 running · 4 min left"
+        runs.put(busy, "tune", "running", said, started=time.time() - 625, done=17, total=40)
+
+        assert "4 min left · trial 17/40 · best 0.4123" in drawn(busy, 80)[1]
+        assert " 42%" in drawn(busy, 80)[1] and "━" not in drawn(busy, 80)[1]
+        assert "━━━━━───────  42%  4 min left · trial 17/40" in drawn(busy, 120)[1]
 
     def test_the_handler_of_the_end_shows_only_when_it_failed(self, busy, runs):
         assert not any("report_end" in row for row in drawn(busy))

@@ -33,7 +33,8 @@ def run_file(tmp_path) -> Path:
 def asked(monkeypatch) -> list[Options]:
     """Replace the server; the list has what each was asked to serve."""
     found: list[Options] = []
-    monkeypatch.setattr("serving.server.running.run", lambda options, **_: found.append(options))
+    for module in ("running", "starting"):
+        monkeypatch.setattr(f"serving.server.{module}.run", lambda options, **_: found.append(options))
     return found
 
 
@@ -78,3 +79,21 @@ def test_a_taken_port_ends_with_status_4_and_a_way_out(run_file):
     assert done.returncode == 4
     assert f"error: the port {port} on 127.0.0.1 cannot be used" in done.stderr
     assert f"`--port {int(port) + 1}`" in done.stderr
+
+
+def test_the_flags_of_tensorflow_model_server_need_no_run_file(asked):
+    """A command line for `tensorflow_model_server` works as it is."""
+    flags = ["--model_name=m", "--model_base_path", "/models/m", "--port=8500", "--rest_api_port=8501"]
+
+    done = CliRunner().invoke(serve, flags, catch_exceptions=False)
+
+    (options,) = asked
+    assert done.exit_code == 0
+    assert (options.grpc_port, options.port, options.host) == (8500, 8501, "127.0.0.1")
+    assert [(model.name, model.base_path) for model in options.models] == [("m", "/models/m")]
+
+
+def test_grpc_is_answered_where_a_port_is_given(run_file, asked):
+    CliRunner().invoke(serve, [str(run_file), "--grpc-port", "8500"], catch_exceptions=False)
+
+    assert asked[0].grpc_port == 8500

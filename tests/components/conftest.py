@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,18 +36,26 @@ class Relay:
 
 @pytest.fixture(scope="session")
 def relay_of(tmp_path_factory: pytest.TempPathFactory):
-    """Give the relay of a task, made when it is first asked for."""
-    made: dict[Task, Relay] = {}
+    """Give the relay of a task, made when it is first asked for, by one of pytest's processes for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
     def relay(task: Task) -> Relay:
-        if task not in made:
-            made[task] = _run(task, tmp_path_factory.mktemp(task.value))
-        return made[task]
+        folder, whole = shared / "relays" / task.value, shared / "relays" / f"{task.value}.whole"
+        folder.parent.mkdir(exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                _run(task, folder)
+                whole.touch()
+        return Relay(task, folder / "dataset", folder / "model")
 
     return relay
 
 
-def _run(task: Task, folder: Path) -> Relay:
+def _run(task: Task, folder: Path) -> None:
     from components.ingest import step as ingest
     from components.train import step as train
 
@@ -53,7 +64,6 @@ def _run(task: Task, folder: Path) -> Relay:
     quick = {"epochs": 8, "learning_rate": 0.01, "batch": 16}
     settings = train.Settings(task=task, model={}, **quick)
     train.train(settings, folder / "dataset", folder / "model", hyperparameters={}, scratch=folder / "scratch")
-    return Relay(task, folder / "dataset", folder / "model")
 
 
 def _images(folder: Path) -> dict[str, object]:

@@ -46,10 +46,10 @@ def tables(tmp_path_factory) -> Path:
     return folder
 
 
-def refused(project, run_file: str, exit_status: int, *options: str) -> str:
+def refused(project, run_file: str, exit_status: int, *options: str, command="estafet") -> str:
     """Run a run file that must be refused, check what every refusal owes, and return what it said."""
     project.run_file.write_text(textwrap.dedent(run_file))
-    done = project.estafet("run", "run.yaml", *options)
+    done = getattr(project, command)("run", "run.yaml", *options)
 
     assert done.returncode == exit_status, done.stdout + done.stderr
     assert done.stderr.startswith("error: "), done.stderr
@@ -78,19 +78,21 @@ def refused(project, run_file: str, exit_status: int, *options: str) -> str:
         ("pictures", 3, "1 of 21 images cannot be used (dog/torn.png: it is no PNG or JPEG", "max_bad_share: 0.0477"),
     ],
 )
-def test_bad_data_stop_the_run_in_ingest(project, tables, source, exit_status, words, hint):
+def test_bad_data_stop_the_run_in_ingest(used, tables, source, exit_status, words, hint):
     task = "image_classification" if source == "pictures" else "tabular_classification"
     label = "" if source == "pictures" or "label" in source.partition(",")[2] else ", label: kind"
 
-    said = refused(project, f"name: bad\ntask: {task}\ndata: {{source: {tables}/{source}{label}}}\n", exit_status)
+    run_file = f"name: bad\ntask: {task}\ndata: {{source: {tables}/{source}{label}}}\n"
+
+    said = refused(used, run_file, exit_status, command="estafet_here")
 
     assert said.startswith("error: ingest: ")
     assert words in said
     assert hint in said
-    steps = read_json(project.newest_run() / "run.json")["steps"]
+    steps = read_json(used.newest_run() / "run.json")["steps"]
     assert steps["ingest"]["state"] == "failed"
     assert {steps[step]["state"] for step in FOLLOWERS} == {"skipped"}
-    assert not list(project.newest_run().glob("artifacts/*/ingest/dataset/*"))
+    assert not list(used.newest_run().glob("artifacts/*/ingest/dataset/*"))
 
 
 @pytest.mark.parametrize(
@@ -150,77 +152,15 @@ def test_an_mlflow_server_that_does_not_answer_is_found_before_any_step(project)
     ],
     ids=["missing", "no Python", "fails"],
 )
-def test_a_mistake_in_the_users_model_is_named_with_its_line(project, module, words, hint):
+def test_a_mistake_in_the_users_model_is_named_with_its_line(used, module, words, hint):
+    (used.folder / "mine.py").unlink(missing_ok=True)
     if module:
-        (project.folder / "mine.py").write_text(module)
+        (used.folder / "mine.py").write_text(module)
 
-    said = refused(project, project.run_file.read_text() + "model: {build: 'mine:make'}\n", 2, "--set", "tune.trials=1")
+    said = refused(
+        used, used.text + "model: {build: 'mine:make'}\n", 2, "--set", "tune.trials=1", command="estafet_here"
+    )
 
     assert said.startswith("error: tune: ")
-    assert words.format(project.folder) in said
+    assert words.format(used.folder) in said
     assert hint in said
-
-
-FULL_DISK = """
-import errno, os, sys
-
-def full(descriptor):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-if os.environ.get("FULL_IN") in sys.orig_argv:
-    os.fsync = full
-"""
-
-
-def test_a_full_disk_in_any_step_is_said_in_plain_words_and_the_run_goes_on_when_there_is_room(project, tmp_path):
-    """In the process of one step, every file that must be on the disk is refused, as a full disk does."""
-    (tmp_path / "sitecustomize.py").write_text(FULL_DISK)
-    without_tuning = ("--set", "tune.enabled=false")
-
-    for step in ("ingest", "train", "deploy"):
-        done = project.estafet("run", "run.yaml", *without_tuning, PYTHONPATH=tmp_path, FULL_IN=step)
-
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert f"error: {step}: the disk is full" in done.stderr
-        assert "run the same command again" in done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        assert not list(project.workspace.glob("models/cancer/[0-9]*")), "half a release is served"
-        assert not list(project.folder.rglob(".*.tmp")), "something is half-written"
-
-    done = project.estafet("run", "run.yaml", *without_tuning)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    steps = read_json(project.newest_run() / "run.json")["steps"]
-    assert [steps[step]["state"] for step in ("ingest", "train", "evaluate", "export")] == ["reused"] * 4
-
-
-def test_a_gate_that_refuses_deploys_nothing_and_leaves_the_served_model_alone(trained):
-    def served():
-        return sorted((path, path.stat().st_mtime_ns) for path in trained.workspace.glob("models/cancer/**/*"))
-
-    before = served()
-    done = trained.estafet("run", "run.yaml", "--set", "evaluate.gates.accuracy.min=0.9999", "--set", "train.epochs=2")
-
-    assert done.returncode == 5, done.stdout + done.stderr
-    assert "the gate refused this model" in done.stderr
-    assert "0.9999" in done.stderr
-    assert "change evaluate.gates" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    assert before
-    assert served() == before
-    steps = read_json(trained.newest_run() / "run.json")["steps"]
-    assert (steps["export"]["state"], steps["deploy"]["state"]) == ("skipped", "skipped")
-
-
-def test_a_port_that_is_taken_is_said_with_another_to_try(trained):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-
-        done = trained.estafet("serve", "run.yaml", "--port", port)
-
-    assert done.returncode == 4, done.stdout + done.stderr
-    assert f"the port {port} on 127.0.0.1 cannot be used" in done.stderr
-    assert "--port" in done.stderr.partition("hint:")[2]
-    assert "Traceback" not in done.stderr

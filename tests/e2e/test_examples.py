@@ -30,11 +30,13 @@ def call(*command):
 
 
 @pytest.mark.parametrize("name", ["cancer", "diabetes", "co2"])
-def test_an_example_runs_and_serves_a_model_that_is_at_its_bar(name, tmp_path):
+def test_an_example_runs_and_serves_a_model_that_is_at_its_bar(name, tmp_path, empty_project):
     example = copied(name, tmp_path)
     call(example / "make_data.py")
 
-    call("-m", "cli.main", "run", example / "run.yaml", "--profile", "quick")
+    done = empty_project.estafet_here("run", example / "run.yaml", "--profile", "quick")
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
     evaluation = Evaluation.load(next(example.glob(".estafet/runs/*/artifacts/*/evaluate/evaluation")))
     assert evaluation.gates, "the example has no bar"

@@ -26,7 +26,7 @@ def test_a_model_of_the_users_own_is_trained_judged_exported_and_deployed_and_ea
     module = project.folder / "my_model.py"
     module.write_text(block("python"))
 
-    done = project.estafet("run", "run.yaml")
+    done = project.estafet_here("run", "run.yaml")
 
     assert done.returncode == 0, done.stdout + done.stderr
     version = project.workspace / "models" / "cancer" / "1"
@@ -38,7 +38,7 @@ def test_a_model_of_the_users_own_is_trained_judged_exported_and_deployed_and_ea
     assert serves_without_the_module(version)
 
     module.write_text(module.read_text().replace('activation="relu"', 'activation="elu"'))
-    said = project.estafet("explain", "run.yaml").stdout
+    said = project.estafet_here("explain", "run.yaml").stdout
     rows = dict(re.findall(r"^(\w+)\s+(would run|reused)", said, re.MULTILINE))
     assert rows == {"ingest": "reused"} | dict.fromkeys(("tune", "train", "evaluate", "export", "deploy"), "would run")
     assert "code changed: my_model.py" in said

@@ -11,6 +11,7 @@ import pytest
 
 from estafet import tracking
 from estafet.errors import ConfigError, ServiceUnavailable
+from estafet.nested_runs import NestedRun
 from estafet.tracking import MlflowTracker, NullTracker, check_reachable, tracker_from_environment
 
 
@@ -100,6 +101,35 @@ def test_more_settings_and_metrics_than_one_batch_takes_all_arrive(store):
     run = tracker.client.get_run(tracker.run_id)
     assert len(run.data.params) == 250
     assert len(run.data.metrics) == 1100
+
+
+def test_a_run_that_is_over_is_written_whole_below_the_steps_also_with_more_than_one_batch_takes(store):
+    """MLflow takes a thousand values at once, and a hundred parameters."""
+    uri, artifacts = store
+    step = MlflowTracker(uri, "nested", "step", artifact_root=artifacts)
+    run = NestedRun(
+        "long",
+        parameters={f"p{n}": n for n in range(250)},
+        curves={"val_loss": [float(n) for n in range(2000)]},
+        metrics={"loss": 1.0},
+        tags={"why": "x" * 9000},
+        started=1000.0,
+        seconds=2.5,
+        status="FAILED",
+    )
+
+    run_id = step.log_run(run)
+
+    found = step.client.get_run(run_id)
+    assert (found.info.start_time, found.info.end_time, found.info.status) == (1_000_000, 1_002_500, "FAILED")
+    assert len(found.data.params) == 250 and found.data.params["p249"] == "249"
+    assert [point.value for point in step.client.get_metric_history(run_id, "val_loss")] == list(range(2000))
+    assert len(found.data.tags["why"]) == 5000
+    assert found.data.tags["mlflow.parentRunId"] == step.run_id
+
+
+def test_a_tracker_that_forgets_has_no_id_for_a_run():
+    assert NullTracker().log_run(NestedRun("trial 0")) is None
 
 
 def test_no_run_is_made_before_something_is_logged(store):

@@ -112,3 +112,13 @@ def test_without_tuning_the_step_is_skipped(tmp_path):
     )
 
     assert {found.step: found.runs for found in explain(load(tmp_path / "run.yaml"))}["tune"] is None
+
+
+def test_another_earlier_study_is_one_reason_and_not_one_for_each_of_its_trials(ledger):
+    settings = {
+        "epochs": 3.0,
+        "batch": {"start": 32.0},
+        "earlier": {"dataset_version": "v1", "trials": [{"number": 0}]},
+    }
+
+    assert reasons(ledger, settings=settings) == ["the study that tune.warm_start names is another one"]

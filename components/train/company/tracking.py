@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from estafet.nested_runs import NestedRun
 from estafet.telemetry import Progress
 from estafet.tracking import Tracker
 from estafet.training.trained import COMPANY_FOLDER
@@ -61,3 +62,7 @@ class Prefixed:
     def log_dataset(self, name: str, version: str, source: str, context: str) -> None:
         """Log the data set."""
         self.tracker.log_dataset(name, version, source, context)
+
+    def log_run(self, run: NestedRun, known: str | None = None) -> str | None:
+        """Log a run that is over."""
+        return self.tracker.log_run(replace(run, name=f"{self.name}/{run.name}"), known)

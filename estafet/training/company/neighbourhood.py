@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models.hyperparameters import whole
 
 
@@ -33,7 +33,7 @@ def _draw(range_: Range, found: Any, spread: float, generator: random.Random) ->
             return generator.choice(choices)
         reach, place = max(1, round(spread * len(choices))), choices.index(found)
         return generator.choice(choices[max(0, place - reach) : place + reach + 1])
-    scale, back = (math.log, math.exp) if range_.log else (float, float)
+    scale, back = (math.log, math.exp) if range_.scale == "log" else (float, float)
     low, high = scale(range_.low), scale(range_.high)
     if isinstance(found, int | float) and not isinstance(found, bool) and range_.low <= found <= range_.high:
         middle, width = scale(found), spread * (high - low)

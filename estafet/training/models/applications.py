@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models.resnet import MOMENTUM
 from estafet.training.models.spec import ModelSpec
 
@@ -64,7 +64,7 @@ def scale_of(name: str) -> str:
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=1e-4, high=5e-3, log=True),
+        "learning_rate": Range(low=1e-4, high=5e-3, scale="log"),
         "batch_size": Range(choices=(32, 64, 128)),
         "dropout": Range(low=0.0, high=0.5),
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from estafet.errors import ConfigError, EstafetError
 from estafet.runfile.architectures import DEFAULT, is_users
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import catalogue, text, user
 from estafet.training.models.catalogue import Architecture
 from estafet.training.models.hyperparameters import OF_THE_TRAINING, merge, whole
@@ -18,7 +18,15 @@ from estafet.training.models.spec import ModelSpec
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["OF_THE_TRAINING", "build", "check", "default_hyperparameters", "search_space", "whole"]
+__all__ = [
+    "OF_THE_TRAINING",
+    "build",
+    "check",
+    "check_hyperparameters",
+    "default_hyperparameters",
+    "search_space",
+    "whole",
+]
 
 _NUM_TRIED = 2
 
@@ -50,6 +58,17 @@ def default_hyperparameters(spec: ModelSpec, build: str = DEFAULT) -> dict[str, 
         ConfigError: The architecture is unknown, of another task or too deep for the images.
     """
     return {} if is_users(build) else dict(_find(spec, build).defaults)
+
+
+def check_hyperparameters(spec: ModelSpec, build: str, hyperparameters: Mapping[str, Any]) -> None:
+    """Look whether a model takes these hyperparameters, without building it; a user's model may take any.
+
+    Raises:
+        ConfigError: One is unknown or has a wrong value; those of the training are passed over.
+    """
+    if not is_users(build):
+        given = {key: whole(value) for key, value in hyperparameters.items() if key not in OF_THE_TRAINING}
+        merge(_find(spec, build), given)
 
 
 def search_space(spec: ModelSpec, build: str = DEFAULT) -> dict[str, Range]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from estafet.errors import ConfigError
 from estafet.runfile.architectures import BY_TASK, KERAS_APPLICATIONS, misfit, name_of
+from estafet.runfile.space import Range
 from estafet.runfile.tasks import Task
-from estafet.runfile.tune import Range
 from estafet.training.models import (
     applications,
     forecasting,

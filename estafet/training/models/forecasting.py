@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
@@ -69,8 +69,8 @@ def seasonal_kernel(spec: ModelSpec) -> np.ndarray:
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=1e-4, high=1e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64)),
-        "units": Range(choices=(0, 32)),
-        "l2": Range(low=1e-7, high=1e-2, log=True),
+        "learning_rate": Range(low=1e-4, high=1e-2, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
+        "units": Range(choices=(0, 32, 64)),
+        "l2": Range(choices=(0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)),
     }

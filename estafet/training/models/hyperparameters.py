@@ -37,7 +37,7 @@ def merge(architecture: Architecture, given: Mapping[str, Any]) -> dict[str, Any
             example = _shown(architecture.defaults[name])
             raise ConfigError(
                 f"the hyperparameter '{name}' of '{architecture.name}' must be {wanted}, not {value!r}.",
-                hint=f"write one such as {example} in model.hyperparameters or tune.search.",
+                hint=f"write one such as {example} in model.hyperparameters or tune.space.",
             )
     return {**architecture.defaults, **given}
 
@@ -47,7 +47,7 @@ def _unknown(architecture: Architecture, name: str) -> ConfigError:
     near = difflib.get_close_matches(name, known, n=1)
     return ConfigError(
         f"'{architecture.name}' has no hyperparameter '{name}'; it has {', '.join(known)}.",
-        hint=f"did you mean '{near[0]}'?" if near else "correct model.hyperparameters or tune.search.",
+        hint=f"did you mean '{near[0]}'?" if near else "correct model.hyperparameters or tune.space.",
     )
 
 

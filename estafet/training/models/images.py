@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models.spec import ModelSpec
 
 DEFAULTS: dict[str, Any] = {"filters": 32, "units": 128, "dropout": 0.3}
@@ -55,8 +55,9 @@ def _convolve(x, filters: int):
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=3e-4, high=1e-2, log=True),
-        "batch_size": Range(choices=(32, 64, 128)),
+        "learning_rate": Range(low=3e-4, high=1e-2, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
         "filters": Range(choices=(16, 32, 48)),
+        "units": Range(choices=(64, 128, 256)),
         "dropout": Range(low=0.0, high=0.5),
     }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
@@ -68,11 +68,12 @@ def _encode(x, units: int, heads: int, dropout: float):
 
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
-    patches = tuple(size for size in (4, 8, 16, 32) if 2 * size <= spec.lookback)
+    half = math.ceil(spec.lookback / 2)  # no patch is longer than that; of those that are equal, the default stays
+    patches = sorted({min(size, half): size for size in (4, 8, 32, DEFAULTS["patch"])}.values())
     return {
-        "learning_rate": Range(low=1e-4, high=3e-3, log=True),
-        "batch_size": Range(choices=(16, 32, 64)),
-        "patch": Range(choices=patches or (DEFAULTS["patch"],)),
+        "learning_rate": Range(low=1e-4, high=3e-3, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
+        **({"patch": Range(choices=tuple(patches))} if len(patches) > 1 else {}),
         "units": Range(choices=(32, 64, 128)),
         "layers": Range(choices=(1, 2, 3)),
         "dropout": Range(low=0.0, high=0.3),

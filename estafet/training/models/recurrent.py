@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
@@ -47,8 +47,8 @@ build_gru = partial(build, "GRU")
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=5e-4, high=2e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64)),
+        "learning_rate": Range(low=5e-4, high=2e-2, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
         "units": Range(choices=(16, 32, 64)),
         "layers": Range(choices=(1, 2)),
         "dropout": Range(low=0.0, high=0.3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
@@ -42,7 +42,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=1e-4, high=1e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64)),
-        "l2": Range(low=1e-7, high=1e-2, log=True),
+        "learning_rate": Range(low=1e-4, high=1e-2, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
+        "l2": Range(low=1e-7, high=1e-2, scale="log"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import tables
 from estafet.training.models.spec import ModelSpec
 
@@ -35,7 +35,7 @@ def build(spec: ModelSpec, hyperparameters: Mapping[str, Any]):
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=5e-4, high=5e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64, 128)),
-        "l2": Range(low=1e-6, high=1e-1, log=True),
+        "learning_rate": Range(low=5e-4, high=5e-2, scale="log"),
+        "batch_size": Range(choices=(16, 32, 64, 128, 256)),
+        "l2": Range(low=1e-6, high=1e-1, scale="log"),
     }

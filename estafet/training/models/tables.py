@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import text
 from estafet.training.models.spec import ModelSpec
 
@@ -98,9 +98,10 @@ def _width(num_categories: int) -> int:
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=5e-4, high=2e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64, 128)),
+        "learning_rate": Range(low=5e-4, high=2e-2, scale="log"),
+        "batch_size": Range(choices=(16, 32, 64, 128, 256)),
         "units": Range(choices=(16, 32, 64, 128)),
+        "layers": Range(choices=(1, 2, 3)),
         "dropout": Range(low=0.0, high=0.5),
-        "l2": Range(low=1e-5, high=1e-1, log=True),
+        "l2": Range(low=1e-5, high=1e-1, scale="log"),
     }

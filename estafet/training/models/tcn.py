@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.training.models import series
 from estafet.training.models.spec import ModelSpec
 
@@ -65,8 +65,8 @@ def _block(x, filters: int, kernel_size: int, dilation: int, dropout: float):
 def search_space(spec: ModelSpec) -> dict[str, Range]:
     """Return the ranges that are worth searching."""
     return {
-        "learning_rate": Range(low=3e-4, high=1e-2, log=True),
-        "batch_size": Range(choices=(16, 32, 64)),
+        "learning_rate": Range(low=3e-4, high=1e-2, scale="log"),
+        "batch_size": Range(choices=(32, 64, 128, 256)),
         "filters": Range(choices=(16, 32, 64)),
         "kernel_size": Range(choices=(2, 3, 5)),
         "dropout": Range(low=0.0, high=0.3),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from estafet.runfile.tune import Range
+from estafet.runfile.space import Range
 from estafet.schema import Schema, TextFeature
 
 if TYPE_CHECKING:

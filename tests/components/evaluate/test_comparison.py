@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluate.comparison import bootstrap_interval, compare
-from components.evaluate.metrics import Outcome
+from estafet.metrics import Outcome
 from estafet.runfile.tasks import Task
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluate import page
-from components.evaluate.metrics import Outcome
+from estafet.metrics import Outcome
 from estafet.records.manifest import Manifest, Segment, Split, WindowSpec
 from estafet.runfile.tasks import Task
 from estafet.schema import Label, NumericFeature, Schema

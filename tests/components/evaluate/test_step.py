@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.evaluate import reference, step
-from components.evaluate.metrics import BY_TASK
 from estafet.errors import ConfigError
 from estafet.evaluation import Evaluation
 from estafet.images import DESCRIPTORS
+from estafet.metrics import BY_TASK
 from estafet.records.reading import num_examples
 from estafet.runfile.tasks import Task
 

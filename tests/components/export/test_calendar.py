@@ -23,8 +23,9 @@ from estafet.runfile.tasks import Task
 from estafet.saved_model import SavedModel
 from estafet.training.trained import load_model
 from serving.request_log import RequestLog, batch_of
-from serving.server.predict import parse
-from serving.server.savedmodel import SavedModel as ServedModel
+from serving.server.calls.predict import Plan
+from serving.server.engine.savedmodel import SavedModel as ServedModel
+from serving.server.rest.predict import parse
 
 pytestmark = pytest.mark.slow
 NUM_HOURS = 24 * 30
@@ -107,7 +108,8 @@ def test_a_server_answers_the_smoke_test_and_logs_the_times(folders, tmp_path):
     signature = served.signatures["serving_default"]
 
     feeds = request.feeds(signature)
-    outputs = served.run(feeds)
+    plan = Plan("serving_default", signature, feeds, tuple(signature.outputs))
+    outputs = dict(zip(plan.outputs, served.run(plan.feeds, plan.fetches), strict=True))
     served.close()
 
     np.testing.assert_allclose(outputs["forecast"], smoke.expected, rtol=1e-5)

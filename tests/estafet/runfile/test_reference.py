@@ -17,15 +17,15 @@ EXAMPLES = sorted(ROOT.glob("examples/*/run.yaml"))
 
 
 def every_key(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """List the keys of the run file that hold a value, dotted, with NAME for a key of the user's own."""
+    """List the keys that hold a value, dotted, with NAME for a key of the user's own and [] for the place in a list."""
     keys: list[str] = []
     for name, field in model.model_fields.items():
         inner = section_of(field.annotation)
-        is_map = str(field.annotation).startswith("dict")
-        if inner is None or is_map:
+        is_map, is_list = (str(field.annotation).startswith(kind) for kind in ("dict", "tuple"))
+        if inner is None or is_map or is_list:
             keys.append(f"{prefix}{name}")
         if inner is not None:
-            keys += every_key(inner, f"{prefix}{name}.{'NAME.' if is_map else ''}")
+            keys += every_key(inner, f"{prefix}{name}{'.NAME' if is_map else '[]' if is_list else ''}.")
     return keys
 
 
@@ -50,7 +50,12 @@ def test_the_reference_page_has_a_row_for_every_key_with_its_meaning():
         "| `data.split.train` | number > 0, < 1 | `0.8` |",
         "| `data.source` | string \\| list of string | required |",
         "| `name` | string | required |",
-        "| `tune.search` | map | `{}` |",
+        "| `tune.space` | map | `{}` |",
+        "| `tune.subsample.share` | number \\| auto | `0.2` |",
+        "| `tune.rungs` | list of map | `[]` |",
+        "| `tune.rungs[].epochs` | integer ≥ 1 | required |",
+        "| `tune.optimise` | map \\| list of map | `[]` |",
+        "| `tune.choose.within` | number ≥ 0, < 1 | `0.02` |",
         "| `evaluate.gates.NAME.min` | number \\| null | `null` |",
     ],
 )
@@ -82,6 +87,8 @@ def test_the_schema_accepts_the_examples(path):
         ("train", {"optimizer": "magic"}),
         ("data", {"source": 3}),
         ("evaluate", {"gates": {"accuracy": {"minimum": 1}}}),
+        ("tune", {"optimise": {"metrics": "mae"}}),
+        ("tune", {"subsample": 2.5}),
     ],
 )
 def test_the_schema_refuses_what_loading_refuses(section, change):
@@ -105,6 +112,8 @@ def _problems(value, schema, definitions, where):
         if all(list(_problems(value, part, definitions, where)) for part in schema["anyOf"]):
             yield f"{where}: none of the types"
         return
+    if "const" in schema and value != schema["const"]:
+        yield f"{where}: not {schema['const']}"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{where}: not in {schema['enum']}"
     yield from _type_problems(value, schema, where)

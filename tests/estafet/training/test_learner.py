@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
@@ -99,9 +97,8 @@ def test_the_untrained_models_loss_has_its_penalties_as_those_of_its_epochs_have
     """A penalty that is large, but the same before and after an epoch, is no divergence."""
     learner, (features, labels) = _learner(), _data()
     examples = tf.data.Dataset.from_tensors((features, labels.astype("float32")))
-    validation = SimpleNamespace(batches=lambda at_once: examples)
 
-    found = first_loss(learner, validation)
+    found = first_loss(learner, examples)
 
     expected = learner.evaluate(features, labels, verbose=0, return_dict=True)["loss"]
     assert float(learner.losses[0]) > 0.1 and found == pytest.approx(expected, rel=1e-5)

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from estafet.errors import ConfigError
+from estafet.runfile.space import Range
 from estafet.runfile.steps import TrainSettings
 from estafet.runfile.tasks import Task
-from estafet.runfile.tune import Range
 from estafet.schema import Label, NumericFeature, Schema
 from estafet.training.company import neighbourhood
 from estafet.training.company.members import members_of, variant
@@ -98,7 +98,7 @@ def test_what_is_drawn_lies_in_its_range():
     space = {
         "a": Range(low=1, high=10, integer=True),
         "b": Range(choices=(1.0, 2, 3, 4)),
-        "c": Range(low=1e-4, high=1, log=True),
+        "c": Range(low=1e-4, high=1, scale="log"),
     }
     generator = random.Random(0)
     drawn = [neighbourhood.draw(space, {"a": 10, "b": 1}, 0.2, generator) for _ in range(200)]

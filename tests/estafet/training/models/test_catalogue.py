@@ -11,8 +11,8 @@ import pytest
 
 from estafet.errors import ConfigError
 from estafet.runfile.architectures import BY_TASK, KERAS_APPLICATIONS
+from estafet.runfile.space import Range
 from estafet.runfile.tasks import Task
-from estafet.runfile.tune import Range
 from estafet.training import models
 from estafet.training.layers import ImageNetScale
 from estafet.training.models import catalogue

@@ -107,7 +107,9 @@ def test_a_chief_that_always_dies_is_given_up_after_so_many_restarts(tmp_path):
 
 def test_an_error_that_a_person_can_mend_ends_all_workers_with_its_words_and_is_not_tried_again(tmp_path):
     work = """
+        is_first(f"first-{index}")
         if index == 1:
+            wait_for_first(0)
             raise DataError("bad data", hint="mend them")
         wait()
     """
