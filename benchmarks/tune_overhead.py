@@ -8,8 +8,8 @@ On one table, in one process, over trials that differ in learning rate, batch si
 - the first trials again, each with everything made anew, as it would be without what is kept.
 
 What a trial costs beside its training is the first less the second, the median over all trials. Seconds are CPU-seconds
-of the whole process, which on an idle machine wall time does not exceed, since nothing in them waits; the wall time of
-this run is shown too. The first trial, which builds and traces the model, is shown apart. The traces of the training
+of the whole process, because wall time hangs on what else the machine does; that of this run is shown too, and does not
+decide. The first trial, which builds and traces the model, is shown apart. The traces of the training
 step are counted.
 """
 

@@ -20,14 +20,24 @@ LABELLED = "estafet_label"
 
 
 def read_labels(path: str | Path) -> dict[str, str]:
-    """Read a file of labels; the last row of a request counts, and a row without a label is left out.
+    """Read labels; the last row of a request counts, and a row without a label is left out.
 
     Args:
-        path: CSV file with the columns `request_id` and `label`.
+        path: CSV file with the columns `request_id` and `label`, or a folder with such files, as a model server drops
+            them; they are read in the order of their names.
 
     Raises:
-        DataError: It cannot be read, or a column is missing.
+        DataError: A file cannot be read, or a column is missing.
     """
+    if Path(path).is_dir():
+        labels: dict[str, str] = {}
+        for file in sorted(Path(path).glob("[!.]*.csv")):
+            labels |= _read_file(file)
+        return labels
+    return _read_file(path)
+
+
+def _read_file(path: str | Path) -> dict[str, str]:
     hint = "write a CSV file in UTF-8 with the columns request_id and label; see monitor.retrain.labels."
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.tune.looking.tracking import TrialRuns
-from components.tune.proof.growth import FIRST_SHARE, Growth, grown
+from components.tune.proof.growth import Growth, grown
 from components.tune.proof.proving import prove
 from components.tune.result import ProofResult, TrialResult
 from components.tune.running.budget import EndedBy, spent_s
@@ -64,7 +64,7 @@ class Rounds:
         """Run them all, and return them in order; what a killed process finished is not done again."""
         settings = self.trials.settings
         growth: Growth | None = None
-        share, done = FIRST_SHARE if settings.subsample.share == "auto" else settings.subsample.share, []
+        share, done = self.trials.first_share, []
         while True:
             done.append(self._one(share, growth, sum(one.seconds for one in done)))
             if settings.subsample.share != "auto" or done[-1].proof is None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from components.tune.looking import estimate, page, picture, tracking, words
 from components.tune.proof.cost import cost
-from components.tune.proof.growth import FIRST_SHARE
 from components.tune.proof.halving import num_epochs
 from components.tune.result import Cost, Study, TrialResult
 from components.tune.rounds import Round, Rounds
@@ -81,7 +80,7 @@ def tune(
 def _announce(trials: Trials, scratch: Path, progress: Progress) -> None:
     """Say what the tuning will take, before it begins: a few steps of the default model tell what an example costs."""
     settings = trials.settings
-    share = FIRST_SHARE if settings.subsample.share == "auto" else settings.subsample.share
+    share = trials.first_share
     if finished(trials.search(scratch, share).study):
         return  # it goes on, and the line of progress tells what is left
     slices = trials.slices(share)

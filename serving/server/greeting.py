@@ -25,7 +25,7 @@ def greeting(models: Models, url: str, requests_dir: Path | None) -> list[str]:
         else:
             broken = model.status()[0]
             lines.append(f"{model.name} version {broken.number} cannot be served: {broken.error}")
-            lines.append(f"listening at {url}; a version that is added under {model.folder} is picked up")
+            lines.append(f"listening at {url}; a version that is added under {model.place.address} is picked up")
     lines.append(f"requests are logged in {requests_dir}" if requests_dir else "requests are not logged")
     lines.append("stop with Ctrl-C")
     return lines

@@ -1,4 +1,4 @@
-"""Runs a model server until it is told to stop: the port, the first load, the signals, and an orderly end."""
+"""Runs a model server until it is told to stop: the ports, the first load, the signals, and an orderly end."""
 
 from __future__ import annotations
 
@@ -9,49 +9,27 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from estafet.errors import ServiceUnavailable
 from estafet.files import write_json
-from serving.server.models import Models, ServedModel, State
+from serving.server.engine.loading import Loader
+from serving.server.listening import Fronts, Ports
+from serving.server.models import Models, Settings
+from serving.server.models.registry import not_available
+from serving.server.options import Options
 from serving.server.quiet import quietly
+from serving.server.status import StatusError
+from serving.server.watching.lines import write_json_lines
 
 if TYPE_CHECKING:
     from serving.request_log import RequestLog
 
+__all__ = ["Options", "bound", "run", "url"]
+
 POLL_FIRST_LOAD_S = 0.2
-GRACE_S = 10
 
-
-@dataclass(frozen=True)
-class Options:
-    """What a server serves, and where.
-
-    Attributes:
-        models_dir: Folder with one sub-folder for each model.
-        names: The models.
-        host: Address to listen on.
-        port: REST port; 0 takes a free one.
-        requests_dir: The request log's folder, or None to log nothing.
-        log_sample_rate: Share of the requests that are logged.
-        log_flush_s: Seconds after which logged requests are on disk.
-        poll_s: Seconds between two looks for new versions.
-        announce: File that says `{"host": …, "port": …}` as soon as the server listens.
-        parent_pid: Process with which the server ends.
-    """
-
-    models_dir: Path
-    names: tuple[str, ...]
-    host: str = "127.0.0.1"
-    port: int = 8501
-    requests_dir: Path | None = None
-    log_sample_rate: float = 1.0
-    log_flush_s: float = 5.0
-    poll_s: float = 1.0
-    announce: Path | None = None
-    parent_pid: int | None = None
+logger = logging.getLogger("estafet.serving")
 
 
 def run(
@@ -68,21 +46,28 @@ def run(
         ready: Called with the models and the server's URL as soon as it listens.
 
     Raises:
-        ServiceUnavailable: The port is taken.
+        ServiceUnavailable: A port is taken.
+        StatusError: A file that the options name is wrong, or (where they are strict) a model does not load.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if options.log_json:
+        write_json_lines()
+    else:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     stop = threading.Event()
-    with bound(options.host, options.port) as listener, _stopping_on_signals(stop):
+    with _rest_listener(options) as listener, _stopping_on_signals(stop):
+        if options.grpc_port:
+            with bound(options.host, options.grpc_port):
+                pass  # taken again when the models are loaded; better known now than then
         if options.parent_pid is not None:
             _end_with(options.parent_pid, stop)
-        models = _models(options)
-        models.start()
+        loader = Loader(options)
+        models = _models(options, loader)
         try:
-            if _wait_for_first_load(models, stop, say):
-                _answer(models, options, listener, stop, say, ready)
+            _serve(models, options, listener, stop, say, ready)
         finally:
             models.stop()
+            loader.close()
 
 
 @contextlib.contextmanager
@@ -105,6 +90,21 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
         listener.close()
 
 
+def url(host: str, port: int, *, scheme: str = "http") -> str:
+    """Return the URL at which a server on this address is reached from this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"{scheme}://{name}:{port}"
+
+
+@contextlib.contextmanager
+def _rest_listener(options: Options) -> Iterator[socket.socket | None]:
+    if options.port is None:
+        yield None
+        return
+    with bound(options.host, options.port) as listener:
+        yield listener
+
+
 def _unusable(host: str, port: int, error: OSError) -> ServiceUnavailable:
     other = port + 1 if port < 65535 else 8501
     return ServiceUnavailable(
@@ -113,14 +113,90 @@ def _unusable(host: str, port: int, error: OSError) -> ServiceUnavailable:
     )
 
 
-def _models(options: Options) -> Models:
-    def load(folder: Path) -> object:
-        with quietly():
-            from serving.server.savedmodel import SavedModel
+def _models(options: Options, loader: Loader) -> Models:
+    settings = Settings(
+        poll_s=options.poll_s,
+        max_num_load_retries=options.max_num_load_retries,
+        retry_s=options.retry_s,
+        num_load_threads=options.num_load_threads or 4 * (os.cpu_count() or 1),
+    )
+    return Models(loader, settings=settings, labels_may_wait=options.labels_may_wait)
 
-        return SavedModel(folder)
 
-    return Models([ServedModel(name, options.models_dir / name, load) for name in options.names], poll_s=options.poll_s)
+def _serve(
+    models: Models,
+    options: Options,
+    listener: socket.socket | None,
+    stop: threading.Event,
+    say: Callable[[str], None],
+    ready: Callable[[Models, str], None] | None,
+) -> None:
+    tls, metrics_path = _read_files(options)
+    _take_config(models, options)
+    if not _wait_for_first_load(models, stop, say):
+        return
+    if options.is_strict and models.failures():
+        raise not_available(models.failures(), "servable(s)")
+    if listener is not None:
+        try:
+            listener.listen()
+        except OSError as error:
+            raise _unusable(options.host, options.port, error) from error
+    if options.config_file is not None and options.config_poll_s > 0:
+        _keep_reading(models, options, stop)
+    request_log = _request_log(options)
+
+    def listening(ports: Ports) -> None:
+        _announce(options, ports)
+        scheme = "http" if tls is None else "https"
+        if ready is not None:
+            ready(models, url(options.host, ports.rest or ports.grpc or 0, scheme=scheme))
+
+    try:
+        _watch(models, request_log)
+        Fronts(models, options, tls, request_log, metrics_path).run(listener, stop, listening)
+    finally:
+        if request_log is not None:
+            request_log.close()
+            if request_log.counts.lost:
+                say(f"{request_log.counts.lost} requests are missing in the request log: {request_log.counts}")
+
+
+def _read_files(options: Options) -> tuple[object, str | None]:
+    from serving.server.tls import Tls
+    from serving.server.watching.config import metrics_path
+
+    tls = Tls.read(options.ssl_config_file) if options.ssl_config_file is not None else None
+    return tls, metrics_path(options.monitoring_file) if options.monitoring_file is not None else None
+
+
+def _watch(models: Models, request_log: RequestLog | None) -> None:
+    from serving.server.watching.server import watch
+
+    watch(models, request_log)
+
+
+def _take_config(models: Models, options: Options) -> None:
+    if options.config_file is None:
+        models.configure(options.configured)
+        return
+    with quietly():
+        from serving.server.models.config import read_config
+    models.reload(read_config(options.config_file), waits=False)
+
+
+def _keep_reading(models: Models, options: Options, stop: threading.Event) -> None:
+    """Read the file of models again and again; what is wrong with it is only logged."""
+    from serving.server.models.config import read_config
+
+    def keep() -> None:
+        while not stop.wait(options.config_poll_s):
+            try:
+                models.reload(read_config(options.config_file))
+            except StatusError as error:
+                logger.error("the models stay as they are: %s: %s", options.config_file, error)
+
+    threading.Thread(target=keep, name="model-config", daemon=True).start()
 
 
 def _wait_for_first_load(models: Models, stop: threading.Event, say: Callable[[str], None]) -> bool:
@@ -130,63 +206,15 @@ def _wait_for_first_load(models: Models, stop: threading.Event, say: Callable[[s
         if models.wait_until_settled(POLL_FIRST_LOAD_S):
             return True
         for model in models:
-            if model.name not in said and not model.has_versions:
-                say(f"waiting for a first version under {model.folder} (`estafet run` deploys one)")
+            if model.name not in said and model.has_looked and not model.has_versions:
+                say(f"waiting for a first version under {model.place.address} (`estafet run` deploys one)")
                 said.add(model.name)
     return False
 
 
-def _answer(
-    models: Models,
-    options: Options,
-    listener: socket.socket,
-    stop: threading.Event,
-    say: Callable[[str], None],
-    ready: Callable[[Models, str], None] | None,
-) -> None:
-    import uvicorn
-
-    from serving.server.app import make_app
-
-    request_log = _request_log(options)
-    config = uvicorn.Config(
-        make_app(models, request_log),
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # ours are in place, and leave time to write the request log
-    threading.Thread(target=lambda: (stop.wait(), setattr(server, "should_exit", True)), daemon=True).start()
-    try:
-        listener.listen(config.backlog)
-    except OSError as error:
-        raise _unusable(options.host, options.port, error) from error
-    port = listener.getsockname()[1]
+def _announce(options: Options, ports: Ports) -> None:
     if options.announce is not None:
-        write_json(options.announce, {"host": options.host, "port": port})
-    if ready is not None:
-        ready(models, url(options.host, port))
-    try:
-        server.run(sockets=[listener])
-    finally:
-        if request_log is not None:
-            request_log.close()
-            if request_log.counts.lost:
-                say(f"{request_log.counts.lost} requests are missing in the request log: {request_log.counts}")
-
-
-def url(host: str, port: int) -> str:
-    """Return the URL at which a server on this address is reached from this machine."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}"
-
-
-def available(model: ServedModel) -> list[int]:
-    """Return the versions of a model that answer."""
-    return [version.number for version in model.status() if version.state == State.AVAILABLE]
+        write_json(options.announce, {"host": options.host, "port": ports.rest, "grpc_port": ports.grpc})
 
 
 def _request_log(options: Options) -> RequestLog | None:

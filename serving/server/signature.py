@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -54,10 +55,14 @@ class Signature:
     Attributes:
         inputs: The inputs by name, sorted.
         outputs: The outputs by name, sorted.
+        method_name: What the export says that it is for, such as `tensorflow/serving/predict`.
+        defaults: Values of inputs that a request may leave out, by name.
     """
 
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
+    method_name: str = ""
+    defaults: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
 
 
 def dtype_name(values: np.ndarray) -> str:

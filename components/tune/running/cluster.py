@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from components.tune.proof.growth import FIRST_SHARE
 from components.tune.running.run import run_as_one_of_several
 from components.tune.running.trials import Trials
 from estafet.errors import ConfigError
@@ -35,8 +34,8 @@ def work(settings: TuneSettings, dataset_folder: str | Path, worker: int, *, pro
             f"tune.storage is {settings.storage or 'not set'}, which only one machine can reach.",
             hint="set tune.storage to postgresql://USER@HOST/DATABASE, or tune.workers to 1.",
         )
-    share = FIRST_SHARE if settings.subsample.share == "auto" else settings.subsample.share
     with tempfile.TemporaryDirectory(prefix="estafet-tune-") as folder:
-        search = Trials(settings, dataset_folder).search(folder, share, worker)
+        trials = Trials(settings, dataset_folder)
+        search = trials.search(folder, trials.first_share, worker)
         run_as_one_of_several(search, worker, progress=progress)
         return search.study.study_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from components.tune.objective import Objective
+from components.tune.proof.growth import FACTOR, FIRST_SHARE
 from components.tune.running.budget import Budget
 from components.tune.running.job import Job
 from components.tune.running.search import Measured, Report, Search
 from components.tune.study import earlier, opening, sampling, space
+from estafet.errors import ConfigError
 from estafet.records.manifest import Manifest
 from estafet.runfile.steps import TuneSettings
 from estafet.telemetry import Progress
@@ -71,6 +74,20 @@ class Trials:
 
         objective = self.objective
         return Trainer(self.settings, self.spec, objective.wanted, objective.metric, objective.maximised)
+
+    @cached_property
+    def first_share(self) -> float:
+        """Share that the search begins with; with `auto` the smallest that leaves no class empty, from a tenth on."""
+        if self.settings.subsample.share != "auto":
+            return self.settings.subsample.share
+        share = FIRST_SHARE
+        while FACTOR * share < 1:
+            with suppress(ConfigError):
+                self.slices(share)
+                return share
+            share *= FACTOR
+        self.slices(share)  # says what is wrong, where that is no matter of the share
+        return share
 
     def slices(self, share: float) -> tuple[Slice, ...]:
         """Return what trials learn from and are judged on, at a share of the training split."""

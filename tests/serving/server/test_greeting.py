@@ -10,6 +10,7 @@ import pytest
 from estafet.release import Smoke
 from serving.server.greeting import TINY_PNG, curl_example, empty_instance
 from serving.server.models import ServedModel
+from serving.server.models.places import LocalPlace
 from serving.server.signature import Signature, TensorSpec
 
 
@@ -33,8 +34,10 @@ class Loaded:
 @pytest.fixture
 def model(tmp_path) -> ServedModel:
     (tmp_path / "m" / "1").mkdir(parents=True)
-    served = ServedModel("m", tmp_path / "m", Loaded)
-    served.poll()
+    (tmp_path / "m" / "1" / "saved_model.pb").touch()
+    served = ServedModel("m", LocalPlace(tmp_path / "m"), Loaded)
+    while not served.settled:
+        served.step()
     return served
 
 
@@ -56,6 +59,6 @@ def test_the_example_follows_the_signature(model):
 
 def test_a_held_out_example_is_preferred_and_safe_in_a_shell(model):
     instance = {"size": 1.5, "color": "it's $HOME"}
-    Smoke(instances=(instance,), output="y", expected=(1.0,)).save(model.folder / "1")
+    Smoke(instances=(instance,), output="y", expected=(1.0,)).save(model.place.folder / "1")
 
     assert body(curl_example(model, "http://h:1")) == {"instances": [instance]}

@@ -138,7 +138,7 @@ def test_a_server_ends_with_the_process_that_started_it(models_dir, tmp_path):
     ).stdout
     pid = int(output.split()[0])
 
-    for _ in range(200):
+    for _ in range(1200):
         if not _is_running(pid):
             break
         time.sleep(0.05)

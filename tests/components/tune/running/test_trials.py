@@ -116,3 +116,17 @@ def test_a_pod_needs_a_storage_that_others_can_reach(dataset):
     for storage in ({}, {"storage": "sqlite:///study.db"}):
         with pytest.raises(ConfigError, match="which only one machine can reach"):
             cluster.work(_settings(**storage), dataset, worker=0)
+
+
+def test_a_share_that_grows_by_itself_begins_where_no_class_is_empty(dataset, monkeypatch):
+    """Of a share below 0.25 a class would have no example; 0.1 and 0.2 are passed over."""
+    found = Trials(_settings(subsample="auto"), dataset)
+
+    def slices(share):
+        if share < 0.25:
+            raise ConfigError("leaves a class empty.")
+        return ()
+
+    monkeypatch.setattr(found, "slices", slices)
+
+    assert found.first_share == pytest.approx(0.4)

@@ -1,0 +1,1 @@
+"""What each call of TensorFlow Serving does, whatever it travelled over."""

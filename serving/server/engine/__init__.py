@@ -1,0 +1,1 @@
+"""Runs models: a session, and the queues in front of it."""

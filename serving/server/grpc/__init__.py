@@ -1,0 +1,1 @@
+"""The gRPC services, on grpc.aio."""

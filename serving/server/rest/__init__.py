@@ -1,0 +1,1 @@
+"""The REST interface: raw ASGI on uvicorn, and its JSON."""
