@@ -37,13 +37,13 @@ SPACES: dict[str, dict[str, Any]] = {
     "series": {
         "learning_rate": {"low": 1e-4, "high": 3e-2, "scale": "log"},
         "batch_size": {"choices": [128, 256, 512]},
-        "units": {"choices": [64, 128]},
+        "units": {"choices": [32, 64]},
         "l2": {"low": 1e-7, "high": 1e-2, "scale": "log"},
     },
     "table": {
         "learning_rate": {"low": 1e-4, "high": 3e-2, "scale": "log"},
         "batch_size": {"choices": [128, 256, 512]},
-        "units": {"choices": [128, 256]},
+        "units": {"choices": [64, 128]},
         "dropout": {"low": 0.01, "high": 0.5},
         "l2": {"low": 1e-7, "high": 1e-2, "scale": "log"},
     },
@@ -76,7 +76,7 @@ class Scale:
     min_ratio: float
 
 
-FULL = Scale(100_000, 4000, 168, 40, 12, 3, 0.1, 10.0)
+FULL = Scale(100_000, 4000, 96, 40, 20, 3, 0.1, 10.0)
 QUICK = Scale(20_000, 1000, 96, 12, 12, 1, 0.2, 1.5)
 
 

@@ -75,6 +75,11 @@ class Objective:
         return f"{'' if signed[0][0] > 0 else '−'}{signed[0][1]}{rest}"
 
     @property
+    def first(self) -> str:
+        """Name of the first of `values`: of a front its first metric, else what is optimised, in words."""
+        return self.terms[0].metric if self.is_front else self.name
+
+    @property
     def directions(self) -> list[str]:
         """Optuna's word for the way that is better, for each of `values`.
 

@@ -113,6 +113,9 @@ class Cost(_Part):
     """Estimate for the same trials, each with all of its epochs on the whole training split, one after another."""
     times_cheaper: float
     """full_seconds over the seconds of trials and proof together."""
+    is_measured: bool = False
+    """Whether a proof on the whole training split told how much longer an epoch of it takes; else full_seconds is
+    told by the numbers of examples alone, which is too much where trials are short."""
 
 
 class Study(_Part):

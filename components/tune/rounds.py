@@ -12,6 +12,7 @@ from components.tune.proof.growth import Growth, grown
 from components.tune.proof.proving import prove
 from components.tune.result import ProofResult, TrialResult
 from components.tune.running.budget import EndedBy, spent_s
+from components.tune.running.interruption import listening
 from components.tune.running.results import results
 from components.tune.running.run import run
 from components.tune.running.trials import WARM_START, Trials
@@ -53,12 +54,16 @@ class Rounds:
         scratch: The step's folder, which survives a kill.
         tracker: Tracker of the step's own run.
         progress: Told how far it is.
+        foreseen: What all was expected to take, in words; empty where it goes on.
+        proof_s: Seconds that the proof was expected to take.
     """
 
     trials: Trials
     scratch: Path
     tracker: Tracker
     progress: Progress
+    foreseen: str = ""
+    proof_s: float = 0.0
 
     def run(self) -> list[Round]:
         """Run them all, and return them in order; what a killed process finished is not done again."""
@@ -96,6 +101,8 @@ class Rounds:
                 workers=workers,
                 on_trial=runs.log,
                 progress=self.progress,
+                then_s=0.0 if growth else self.proof_s,  # what was proved once is remembered
+                foreseen="" if growth else self.foreseen,
             )
         found = results(search.study, trials.objective)
         notes = list(self._notes(search.study, growth))
@@ -105,7 +112,7 @@ class Rounds:
         trials = self.trials
         if growth is not None:
             yield growth.sentence
-        if note := study.user_attrs.get(WARM_START):
+        elif note := study.user_attrs.get(WARM_START):
             yield note
         staged_here = trials.search_kind == "staged" and growth is None
         if staged_here and (note := staged.note(study, trials.distributions, trials.settings.trials)):
@@ -119,14 +126,15 @@ class Rounds:
         num_complete = sum(trial.state == "complete" for trial in found)
         if not proof.enabled or share >= proof.share or num_complete < LEAST_TO_COMPARE:
             return None
-        return prove(
-            found,
-            trials.objective,
-            trials.trainer,
-            trials.settings,
-            trials.slices,
-            trials.complete,
-            folder=self.scratch / PROOF_FOLDER,
-            slice_share=share,
-            progress=self.progress,
-        )
+        with listening() as interruption, interruption.open():
+            return prove(
+                found,
+                trials.objective,
+                trials.trainer,
+                trials.settings,
+                trials.slices,
+                trials.complete,
+                folder=self.scratch / PROOF_FOLDER,
+                slice_share=share,
+                progress=self.progress,
+            )

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from components.tune.looking import estimate, page, picture, tracking, words
-from components.tune.proof.cost import cost
-from components.tune.proof.halving import num_epochs
+from components.tune.proof.cost import cost, of_proofs
+from components.tune.proof.halving import race_for
 from components.tune.result import Cost, Study, TrialResult
 from components.tune.rounds import Round, Rounds
 from components.tune.running.budget import finished
@@ -64,8 +64,7 @@ def tune(
     manifest = trials.manifest
     tracker.log_dataset(manifest.name, manifest.version, str(dataset_folder), "tuning")
     progress("reading the examples")
-    _announce(trials, scratch, progress)
-    rounds = Rounds(trials, scratch, tracker, progress).run()
+    rounds = Rounds(trials, scratch, tracker, progress, *_foreseen(trials, scratch)).run()
     progress("writing the study")
     study = _study(trials, rounds)
     study.save(out_folder)
@@ -77,12 +76,15 @@ def tune(
     return study
 
 
-def _announce(trials: Trials, scratch: Path, progress: Progress) -> None:
-    """Say what the tuning will take, before it begins: a few steps of the default model tell what an example costs."""
+def _foreseen(trials: Trials, scratch: Path) -> tuple[str, float]:
+    """Return what the tuning will take, in words, and the seconds of its proof; a few steps tell what an example costs.
+
+    Nothing is known where the model's defaults cannot be trained, or told where a search goes on.
+    """
     settings = trials.settings
     share = trials.first_share
     if finished(trials.search(scratch, share).study):
-        return  # it goes on, and the line of progress tells what is left
+        return "", 0.0  # the line of progress tells what is left
     slices = trials.slices(share)
     with contextlib.suppress(StepFailed):  # the trial with the defaults will say so itself
         per_example_s = _seconds_per_example(trials, slices[0])
@@ -92,16 +94,16 @@ def _announce(trials: Trials, scratch: Path, progress: Progress) -> None:
         if settings.proof.enabled and share < settings.proof.share:
             count = min(settings.proof.best + settings.proof.middle, settings.trials)
             of_proof = sum(one.train.num_examples for one in trials.slices(settings.proof.share))
-            again = estimate.Work(count, num_epochs(settings), of_proof)
-        progress(
-            estimate.estimate(
-                search,
-                again,
-                seconds_per_example_epoch=per_example_s,
-                workers=settings.workers,
-                hours=settings.hours,
-            )
+            again = estimate.Work(count, race_for(settings, trials.objective).epochs, of_proof)
+        said = estimate.estimate(
+            search,
+            again,
+            seconds_per_example_epoch=per_example_s,
+            workers=settings.workers,
+            hours=settings.hours,
         )
+        return said, again.in_all * per_example_s if again else 0.0
+    return "", 0.0
 
 
 def _seconds_per_example(trials: Trials, whole: Slice) -> float:
@@ -173,17 +175,18 @@ def _cost(trials: Trials, rounds: list[Round]) -> Cost:
     """Return what all rounds took, beside what the first round's trials would have taken on all data."""
     first, slices = rounds[0], trials.slices(rounds[0].share)
     everything = [trial for one in rounds for trial in one.trials]
-    proofs = [one.proof for one in rounds if one.proof is not None]
+    proof_seconds, proof_cpu_seconds = of_proofs([(one.trials, one.proof) for one in rounds if one.proof is not None])
     found = cost(
         first.trials,
         first.proof,
-        seconds=sum(one.seconds for one in rounds) + sum(proof.seconds for proof in proofs),
-        cpu_seconds=sum(trained.cpu_seconds for trained in [*everything, *proofs]),
+        seconds=sum(one.seconds for one in rounds) + proof_seconds,
+        cpu_seconds=sum(trial.cpu_seconds for trial in everything) + proof_cpu_seconds,
         epochs=pruning.max_epochs(trials.settings),
         on_slice=(slices[0].train.num_examples, slices[0].validation.num_examples),
         on_all=_all_examples(trials),
+        num_folds=len(slices),
     )
-    trials_seconds, proof_seconds = (sum(one.seconds for one in some) for some in (everything, proofs))
+    trials_seconds = sum(trial.seconds for trial in everything)
     spent = trials_seconds + proof_seconds
     return found.model_copy(
         update={

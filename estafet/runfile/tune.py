@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -137,6 +145,14 @@ class Tune(Section):
         if value is not None and (found := misfit_of_storage(value)):
             raise PydanticCustomError("misfit", "{message}", {"message": found.message, "hint": found.hint})
         return value
+
+    @model_serializer(mode="wrap")
+    def _epochs_or_rungs(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the epochs that rungs stand in place of, so that what was written can be read again."""
+        told = handler(self)
+        if self.rungs:
+            told.pop("epochs", None)
+        return told
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:

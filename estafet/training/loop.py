@@ -202,10 +202,14 @@ class _Training:
     def _look_at_first_loss(self) -> None:
         if "first_loss" not in self.decisions:
             at_once = memory.evaluated_at_once(self.learner, self.strategy)
-            keep = self.workbench.judged if self.workbench else Source.batches
-            value = first_loss(self.learner, keep(self.validation, at_once=at_once))
+            value = first_loss(self.learner, self._judged(at_once))
             self.decisions["first_loss"] = {"value": value, "why": ""}
         self.watch.first_loss = self.decisions["first_loss"]["value"]
+
+    def _judged(self, at_once: int) -> tf.data.Dataset:
+        if self.workbench:
+            return self.workbench.judged(self.validation, at_once)
+        return self.validation.batches(at_once=at_once)
 
     def _choose_batch(self) -> None:
         """Choose batch size and learning rate, or take what an earlier process chose; the winner's steps count."""

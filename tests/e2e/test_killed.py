@@ -75,6 +75,13 @@ def is_alive(pid):
         return False
 
 
+def is_gone_soon(pid):
+    deadline = time.monotonic() + 20
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not is_alive(pid)
+
+
 def kill_runner_at_train(project):
     """Kill a command while its step trains: the step is taken along."""
     process = project.start("run", "run.yaml", "--set", "train.epochs=200")
@@ -82,10 +89,7 @@ def kill_runner_at_train(project):
     process.kill()
     process.communicate()
 
-    deadline = time.monotonic() + 20
-    while is_alive(step.pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not is_alive(step.pid)
+    assert is_gone_soon(step.pid)
 
 
 def run_without_room(project, step, folder):
@@ -157,5 +161,5 @@ def test_a_run_that_is_interrupted_says_how_to_go_on(used, interrupted):
 
     assert process.returncode == 1
     assert "interrupted" in output
-    assert not is_alive(step.pid)
+    assert is_gone_soon(step.pid)
     assert read_json(used.newest_run() / "run.json")["state"] == "failed"

@@ -58,7 +58,7 @@ def estimate(
     """
     one_s = search.of_one * seconds_per_example_epoch
     search_s = one_s * -(-search.trials // workers)
-    proof_s = proof.in_all * seconds_per_example_epoch / workers if proof else 0.0
+    proof_s = proof.in_all * seconds_per_example_epoch if proof else 0.0  # one after another, in the step's process
     said = f"{number(search.trials, 'trial')} × {_epochs(search.epochs)} × {search.examples:,} examples"
     if proof:
         said += f", and {proof.trials} again × {_epochs(proof.epochs)} × {proof.examples:,}"

@@ -67,7 +67,7 @@ def _facts(study: Study) -> dict[str, object]:
 
 def _cost(study: Study) -> dict[str, object]:
     cost = study.cost
-    times = {"times cheaper": words.times(cost.times_cheaper)}
+    times = {"times cheaper": words.times(cost.times_cheaper)} if cost.is_measured else {}
     spent = {"wall time": words.took(cost.seconds), "CPU time": words.took(cost.cpu_seconds)}
     return {**times, **spent, "on all data, about": words.took(cost.full_seconds)}
 

@@ -135,7 +135,7 @@ def log_study(study: Study, folder: str | Path, tracker: Tracker) -> None:
     value = words.winning_value(study)
     found = {
         "objective": value,
-        "times_cheaper": study.cost.times_cheaper,
+        "times_cheaper": study.cost.times_cheaper if study.cost.is_measured else None,
         "trials": len(study.trials),
         "pruned": sum(trial.state == "pruned" for trial in study.trials),
         "failed": sum(trial.state == "failed" for trial in study.trials),

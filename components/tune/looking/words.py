@@ -15,7 +15,7 @@ def summary(study: Study) -> str:
     parts = [f"{counted(study)} on {share(study.share)}", f"best {best(study)}"]
     if study.proof and study.proof.rho:
         parts.append(f"ρ {bracketed(study.proof.rho)}")
-    if study.cost.times_cheaper >= MIN_TIMES_TO_TELL:
+    if study.cost.is_measured and study.cost.times_cheaper >= MIN_TIMES_TO_TELL:
         parts.append(f"{times(study.cost.times_cheaper)} cheaper than on all data")
     return " · ".join(parts)
 
@@ -71,6 +71,8 @@ def cost(study: Study) -> str:
     said = f"All took {took(spent.seconds)}{workers}: {took(spent.trials_seconds)} of trials"
     said += f" and {took(spent.proof_seconds)} of proof" if spent.proof_seconds else ""
     said += f". The same trials, each with all of its epochs on all data, would have taken {took(spent.full_seconds)}"
+    if not spent.is_measured:
+        return f"{said}, if an epoch took as much longer as it has more examples. No proof on all data has measured it."
     if spent.times_cheaper >= MIN_TIMES_TO_TELL:
         return f"{said}, {times(spent.times_cheaper)} as much. That is an estimate from what the trials took."
     return f"{said}, which is no more: on data of this size, a slice saves nothing."

@@ -37,21 +37,23 @@ def candidates(
 ) -> list[Candidate]:
     """Return the slice's own choice, its other best trials, then those from the rest, each with the better ones first.
 
-    The rest holds pruned trials too: with the usual pruner hardly any but good ones are trained to the end, and a rank
-    correlation over good ones alone would be made of differences that do not matter. Where a pruned trial stands is
-    told at the epoch where it was ended. Of trials with the same hyperparameters only one is taken.
+    Pruned trials are candidates too. Where one stands is told at the epoch where it was ended: the first trials, which
+    are never pruned, may be complete and worse, so they must not take the places of those that were ahead of them. And
+    among the rest, a rank correlation over good trials alone would be made of differences that do not matter. Of trials
+    with the same hyperparameters only one is taken.
 
     Args:
         trials: All trials; failed ones are passed over.
-        objective: What is optimised. For a front, the best are those that stand on it.
+        objective: What is optimised. Where a curve does not tell it, the best are complete ones; for a front, those
+            that stand on it.
         proof: How many of each.
         own: What the slice would have chosen; for a front, the point that `choose` picked.
         is_known: Whether it is known how a trial goes on more data, from the proof of a smaller slice; all such are
             taken, since they cost nothing and make the interval narrower.
     """
-    best = _once([own, *objective.ranked(trials)], [])[: proof.best]
-    others = [trial for trial in trials if trial.state != "failed" and trial.curve and trial not in best]
-    rest = _once(_by_place(others, objective), best)
+    by_place = ordered(trials, objective)
+    best = _once([own, *(by_place if objective.unpruned is None else objective.ranked(trials))], [])[: proof.best]
+    rest = _once(by_place, best)
     drawn = _spread(rest, proof.middle)
     middle = [trial for trial in rest if trial in drawn or is_known(trial)]
     return [Candidate(trial, "best") for trial in best] + [
@@ -68,8 +70,10 @@ def standings(trials: Sequence[TrialResult], objective: Objective) -> list[float
     return places(courses, metric_maximised=objective.maximised, value_maximised=objective.leads_upwards)
 
 
-def _by_place(trials: Sequence[TrialResult], objective: Objective) -> list[TrialResult]:
-    counted = zip(standings(trials, objective), trials, strict=True)
+def ordered(trials: Sequence[TrialResult], objective: Objective) -> list[TrialResult]:
+    """Return the trials that did not fail as they stand on the slice, the best first; of equals, the first."""
+    told = [trial for trial in trials if trial.state != "failed" and trial.curve]
+    counted = zip(standings(told, objective), told, strict=True)
     return [trial for _, trial in sorted(counted, key=lambda pair: (-pair[0], pair[1].number))]
 
 

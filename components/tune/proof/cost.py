@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from components.tune.result import Cost, ProofResult, Reranked, TrialResult
@@ -54,25 +55,56 @@ def cost(
         proof_seconds=round(proof_seconds, 3),
         full_seconds=round(full, 3),
         times_cheaper=round(full / spent, 3) if spent else 1.0,
+        is_measured=_measured(trials, proof) is not None,
     )
+
+
+def of_proofs(rounds: Sequence[tuple[Sequence[TrialResult], ProofResult]]) -> tuple[float, float]:
+    """Return the wall time and the CPU time of the proofs of all rounds, in seconds.
+
+    What a proof remembers of an earlier one stands in both, and counts once.
+
+    Args:
+        rounds: The trials and the proof of each round.
+    """
+    of_each: dict[str, Reranked] = {}
+    of_failed = [(0.0, 0.0)]
+    for trials, proof in rounds:
+        named = {trial.number: json.dumps(trial.hyperparameters, sort_keys=True) for trial in trials}
+        of_each |= {named[again.number]: again for again in proof.reranked}
+        seconds, cpu_seconds = _summed(proof.reranked)
+        of_failed.append((proof.seconds - seconds, max(0.0, proof.cpu_seconds - cpu_seconds)))
+    seconds, cpu_seconds = _summed(of_each.values())
+    return seconds + max(of_failed)[0], cpu_seconds + max(of_failed)[1]
+
+
+def _summed(again: Iterable[Reranked]) -> tuple[float, float]:
+    times = [(one.seconds, one.cpu_seconds) for one in again]
+    return sum(seconds for seconds, _ in times), sum(cpu_seconds for _, cpu_seconds in times)
 
 
 def _longer(
     trials: Sequence[TrialResult], proof: ProofResult | None, on_slice: tuple[int, int], on_all: tuple[int, int]
 ) -> float:
     """Return how many times longer an epoch is on all data; never less than on the slice."""
-    by_number = {trial.number: trial for trial in trials}
-    if proof and proof.share == 1:
-        furthest = max((again.epochs for again in proof.reranked), default=0)  # of one epoch, most is the beginning
-        ratios = [
-            _of_epoch(again) / _of_epoch(by_number[again.number])
-            for again in proof.reranked
-            if again.epochs == furthest and again.seconds and by_number[again.number].seconds
-        ]
-        if ratios:
-            return max(1.0, median(ratios))
+    if (measured := _measured(trials, proof)) is not None:
+        return max(1.0, measured)
     (learned, judged), (all_learned, all_judged) = on_slice, on_all
     return max(1.0, (all_learned + SHARE_OF_JUDGING * all_judged) / (learned + SHARE_OF_JUDGING * judged))
+
+
+def _measured(trials: Sequence[TrialResult], proof: ProofResult | None) -> float | None:
+    """Return how many times longer an epoch was in the proof, if that had the whole training split."""
+    if proof is None or proof.share < 1:
+        return None
+    by_number = {trial.number: trial for trial in trials}
+    furthest = max((again.epochs for again in proof.reranked), default=0)  # of one epoch, most is the beginning
+    ratios = [
+        _of_epoch(again) / _of_epoch(by_number[again.number])
+        for again in proof.reranked
+        if again.epochs == furthest and again.seconds and by_number[again.number].seconds
+    ]
+    return median(ratios) if ratios else None
 
 
 def _of_epoch(trained: TrialResult | Reranked) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.tune.objective import Objective
-from components.tune.proof.candidates import standings
+from components.tune.proof.candidates import ordered
 from components.tune.result import ProofResult, TrialResult
 from estafet.runfile.model import Hyperparameter
 
@@ -58,9 +58,7 @@ def grown(share: float, proof: ProofResult, trials: Sequence[TrialResult], objec
 
 def _again(proof: ProofResult, trials: Sequence[TrialResult], objective: Objective) -> list[TrialResult]:
     """Return the better half and the proof's, in the order of the slice."""
-    told = [trial for trial in trials if trial.state != "failed" and trial.curve]
-    counted = sorted(zip(standings(told, objective), told, strict=True), key=lambda pair: (-pair[0], pair[1].number))
-    ordered = [trial for _, trial in counted]
-    better = {trial.number for trial in ordered[: math.ceil(len(ordered) / 2)]}
+    by_place = ordered(trials, objective)
+    better = {trial.number for trial in by_place[: math.ceil(len(by_place) / 2)]}
     proved = {trial.number for trial in proof.reranked}
-    return [trial for trial in ordered if trial.number in better | proved]
+    return [trial for trial in by_place if trial.number in better | proved]

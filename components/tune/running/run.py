@@ -38,6 +38,7 @@ def run(
     on_trial: Callable[[TrialResult], None] = lambda trial: None,
     progress: Progress = silent,
     then_s: float = 0.0,
+    foreseen: str = "",
 ) -> EndedBy:
     """Run trials until no more may begin, and wait for those that other machines still run.
 
@@ -52,6 +53,7 @@ def run(
         on_trial: Given each trial that has ended, once; also those that had ended before.
         progress: Told how far all is.
         then_s: Seconds that will be needed after the last trial, for the time left that is shown.
+        foreseen: What all was expected to take, which is shown until a trial has ended.
 
     Returns:
         `trials`, `hours` or `space`: why no more may begin.
@@ -62,7 +64,7 @@ def run(
     """
     retries.take_back_orphans(search.study)
     prepare(search)
-    watch = Watch(search, workers=workers, on_trial=on_trial, progress=progress, then_s=then_s)
+    watch = Watch(search, workers=workers, on_trial=on_trial, progress=progress, then_s=then_s, foreseen=foreseen)
     watch.look()
     while (ended := search.budget.ended_by(search.study)) is None or _is_someone_at_it(search.study):
         if ended is not None:

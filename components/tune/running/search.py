@@ -47,8 +47,8 @@ class Measure(Protocol):
 class Judge(Protocol):
     """What is optimised."""
 
-    name: str
-    """In words."""
+    first: str
+    """Name of the first of `values`, in words."""
     maximised: bool
     """Whether more of what is reported after each epoch is better."""
     is_its_curve: bool

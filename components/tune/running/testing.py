@@ -38,7 +38,7 @@ class CheapMeasured:
 class CheapJudge:
     """The loss is optimised; `worst` bounds it."""
 
-    name: str = "loss"
+    first: str = "loss"
     maximised: bool = False
     is_its_curve: bool = True
     leads_upwards: bool = False

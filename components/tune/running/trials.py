@@ -144,7 +144,7 @@ class Trials:
             self.distributions,
             Path(folder),
             study_name(settings, self.manifest, share),
-            about={"data set": self.manifest.version, "share": share, "objective": objective.name},
+            about={"data set": self.manifest.version, "share": share, "objective": objective.name, **self._measured_by},
             worker=worker,
             may_prune=objective.unpruned is None,
         )
@@ -163,16 +163,31 @@ class Trials:
             judge=objective,
             partial=lambda: self.trainer.partial,
             begin=lambda: self._load(share),
-            enqueue=lambda: self._prepare(study, points),
+            enqueue=lambda: self._prepare(study, points, learns=not first),
         )
+
+    @property
+    def _measured_by(self) -> dict[str, Any]:
+        """What else a trial's result depends on, with a name for each: of a study that has one name, all must stay."""
+        settings = self.settings
+        batch_size = {} if "batch_size" in self.distributions else {"batch_size": self.defaults["batch_size"]}
+        return {
+            "subsample.by": settings.subsample.by,
+            "model": settings.model.build,
+            "model.hyperparameters": dict(settings.model.hyperparameters),
+            **batch_size,
+            "epochs": [f"{rung.epochs} on {rung.share:g}" for rung in settings.rungs] or settings.epochs,
+            "satisfy": list(settings.satisfy),
+            "augment": settings.augment.model_dump(mode="json"),
+        }
 
     def _load(self, share: float) -> None:
         """Import TensorFlow and read the examples."""
         _ = self.trainer, self.slices(share)
 
-    def _prepare(self, study: optuna.Study, points: list[dict[str, Any]]) -> None:
-        """Take over what an earlier study teaches, and put the first points in front."""
-        if self.settings.earlier is not None:
+    def _prepare(self, study: optuna.Study, points: list[dict[str, Any]], *, learns: bool) -> None:
+        """Take over what an earlier study teaches, unless the points are all, and put the first points in front."""
+        if learns and self.settings.earlier is not None:
             note = earlier.warm_start(study, self.distributions, self.defaults, self.settings.earlier, self.objective)
             study.set_user_attr(WARM_START, note)
         sampling.enqueue(study, points)

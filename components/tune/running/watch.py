@@ -24,6 +24,7 @@ class Watch:
         on_trial: Given each trial that has ended, once; also those that had ended before this process began.
         progress: Told how far all is.
         then_s: Seconds that will be needed after the last trial.
+        foreseen: What all was expected to take; shown until a trial has ended, which tells it better.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Watch:
         on_trial: Callable[[TrialResult], None] = lambda trial: None,
         progress: Progress = silent,
         then_s: float = 0.0,
+        foreseen: str = "",
     ):
-        self._search, self._workers, self._then_s = search, workers, then_s
+        self._search, self._workers, self._then_s, self._foreseen = search, workers, then_s, foreseen
         self._on_trial, self._progress = on_trial, progress
         self._ended: dict[int, TrialResult] = {}
         self._line = ""
@@ -50,7 +52,7 @@ class Watch:
         self._line = pace.line(
             list(self._ended.values()),
             wanted=search.budget.wanted,
-            metric=search.judge.name,
+            metric=search.judge.first,
             maximised=search.study.directions[0] is StudyDirection.MAXIMIZE,
             running=sum(trial.state is TrialState.RUNNING for trial in counting(search.study)),
             workers=self._workers,
@@ -58,6 +60,8 @@ class Watch:
             hours=search.budget.hours,
             then_s=self._then_s,
         )
+        if self._foreseen and not self._ended:
+            self._line += f" · {self._foreseen}"
         self.within()
 
     def within(self, message: str = "", done: float | None = None, total: float | None = None) -> None:

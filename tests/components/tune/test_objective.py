@@ -194,3 +194,12 @@ def test_a_metric_that_could_not_be_measured_fails_the_trial():
         objective(Task.FORECASTING, optimise={"metric": "mape"}).values({"mae": 1.0})
 
     assert isinstance(told.value, StepFailed) and "mae" in told.value.hint
+
+
+def test_the_first_value_has_a_name_of_its_own():
+    """Of a front, the first value alone is one metric's; a sum or one metric is named as a whole."""
+    weighted = [{"metric": "accuracy", "weight": 1}, {"metric": "latency_ms", "weight": 0.1}]
+
+    assert objective(optimise=BOTH).first == "accuracy"
+    assert objective(optimise=weighted).first == "1 · accuracy − 0.1 · latency_ms"
+    assert objective(optimise={"metric": "f1_macro"}).first == "f1_macro"

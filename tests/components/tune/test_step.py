@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,8 @@ import pytest
 from components.tune import step, training
 from components.tune.result import Study
 from components.tune.training import Measured
-from estafet.errors import ConfigError, StepFailed
+from estafet.errors import ConfigError, Preempted, StepFailed
+from estafet.records.manifest import Manifest
 from estafet.runfile.tasks import Task
 from estafet.tracking import NullTracker
 from estafet.training import testing
@@ -115,7 +118,10 @@ def test_a_grid_finds_the_rate_that_learns_and_proves_it_on_all_data(line, tmp_p
     assert tracker.files == ["history.png", "report.html", "study.json"]
     assert [run.name for run in tracker.runs] == ["trial 0", "trial 1", "trial 2"]
     assert tracker.metrics["regret"] == 0 and tracker.metrics["trials"] == 3
-    assert any(line.startswith("about ") and "3 trials × 2 epochs × 100 examples" in line for line in lines)
+    foreseen = {line for line in lines if "about" in line}
+    assert len(foreseen) == 1 and foreseen.pop().startswith("trial 0/3 · about ")  # until a trial has ended
+    assert any("3 trials × 2 epochs × 100 examples, and 3 again × 1 epoch × 200" in line for line in lines)
+    assert lines.index("reading the examples") < min(i for i, line in enumerate(lines) if line.startswith("trial 1/3"))
     assert not (tmp_path / "scratch").exists()
 
 
@@ -203,6 +209,35 @@ def test_a_slice_that_ranks_wrongly_grows_and_the_better_half_is_tried_again(lin
     assert "a slice of 10 % was too small" in " ".join(study.notes).lower()
     assert {num_examples for _, num_examples in calls} == {20, 40, 200}
     assert len([1 for _, num_examples in calls if num_examples == 200]) == 7  # the second proof trains none again
+    assert study.cost.proof_seconds == pytest.approx(7 * 0.4)
+
+
+def test_a_proof_that_is_told_to_end_goes_on_with_what_is_left(line, tmp_path, measured, monkeypatch):
+    calls = measured(lambda num_examples: -2)
+    measure = training.Trainer.measure
+
+    def ended_in_the_second(self, hyperparameters, slices, **more):
+        if slices[0].train.num_examples == 200 and len([1 for _, num in calls if num == 200]) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return measure(self, hyperparameters, slices, **more)
+
+    settings = _settings([1e-4, 1e-3, 1e-2, 1e-1], trials=4, proof={"best": 3, "middle": 0, "halving": False})
+    places = {"dataset_folder": line, "out_folder": tmp_path / "out", "scratch": tmp_path / "scratch"}
+    monkeypatch.setattr(training.Trainer, "measure", ended_in_the_second)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(Preempted, match="SIGTERM") as caught:
+            step.tune(settings, **places)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "same command" in caught.value.hint
+    monkeypatch.setattr(training.Trainer, "measure", measure)
+
+    study = step.tune(settings, **places)
+
+    assert len(study.proof.reranked) == 3
+    assert len([1 for _, num_examples in calls if num_examples == 200]) == 3  # none of them twice
+    assert len([1 for _, num_examples in calls if num_examples == 100]) == 2 + 4  # two tell what an example costs
 
 
 def test_nothing_is_proved_where_the_slice_is_all_there_is(line, tmp_path, measured):
@@ -214,6 +249,29 @@ def test_nothing_is_proved_where_the_slice_is_all_there_is(line, tmp_path, measu
 
     assert study.proof is None and study.best.hyperparameters == {"learning_rate": 1e-2}
     assert [rate for rate, _ in calls if rate != 1e-3] in ([1e-2, 1e-1], [1e-1, 1e-2])
+
+
+def test_folds_count_in_what_all_data_would_have_cost(line, tmp_path, measured, monkeypatch):
+    """In the first fold a trial learns from 25 of 50 rows and is judged on 25 of 200; judging costs a third."""
+    measured(lambda num_examples: -2)
+    manifest = Manifest.load(line)
+    folds = tuple(manifest.splits[name] for name in ("train", "validation"))
+    splits = {"train": folds[1], "validation": folds[0], "test": manifest.splits["test"]}
+    shutil.copytree(line, tmp_path / "folds")
+    manifest.model_copy(update={"folds": folds, "splits": splits}).save(tmp_path / "folds")
+    measure = training.Trainer.measure
+
+    def on_both(self, hyperparameters, slices, **more):
+        found = measure(self, hyperparameters, slices, **more)
+        return dataclasses.replace(found, epochs=2 * found.epochs, seconds=2 * found.seconds)
+
+    monkeypatch.setattr(training.Trainer, "measure", on_both)
+    settings = _settings([1e-3, 1e-2], trials=2, proof=False)
+
+    study = step.tune(settings, tmp_path / "folds", tmp_path / "out", scratch=tmp_path / "scratch")
+
+    assert study.num_folds == 2
+    assert study.cost.times_cheaper == pytest.approx((50 + 200 / 3) / (25 + 25 / 3), rel=0.01)
 
 
 def test_a_best_value_on_a_border_is_named(line, tmp_path, measured):

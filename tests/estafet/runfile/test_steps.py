@@ -97,3 +97,14 @@ def test_tune_searches_on_what_train_trains_on():
 
     assert settings_for("tune", run)["augment"] == settings_for("train", run)["augment"]
     assert settings_for("tune", run)["augment"]["flip"] is True
+
+
+def test_rungs_in_place_of_epochs_reach_the_step_and_its_workers():
+    """The settings are written and read twice on their way, and `epochs` beside `rungs` is refused."""
+    rungs = [{"share": 0.5, "epochs": 2}, {"share": 1.0, "epochs": 3}]
+    told = settings_for("tune", RunFile.model_validate(BASE | {"tune": {"rungs": rungs}}))
+
+    assert "epochs" not in told
+    read = SETTINGS["tune"][0].model_validate(told)
+    assert [rung.model_dump() for rung in read.rungs] == rungs
+    assert SETTINGS["tune"][0].model_validate(read.model_dump(mode="json", exclude_none=True)) == read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import weakref
 
 import keras
@@ -123,7 +124,7 @@ def test_what_was_made_of_a_source_goes_with_it(numbers):
 
 
 @pytest.mark.parametrize("build", ["wide_and_deep", "mlp", "gru", "tcn", "patchtst", "cnn", "resnet", "texts"])
-def test_in_training_a_model_with_variables_answers_as_one_with_numbers_does(build, tmp_path):
+def test_in_training_a_model_with_variables_answers_as_one_with_numbers_does(build, tmp_path, monkeypatch):
     """So nothing that these hyperparameters do happens in another place than where the variables are."""
     spec, values = _spec_for(build, tmp_path), {"dropout": 0.4, "text_dropout": 0.15, "l2": 0.01}
     name = "default" if build == "texts" else build
@@ -131,8 +132,8 @@ def test_in_training_a_model_with_variables_answers_as_one_with_numbers_does(bui
     free = [each for each in NAMES if each in defaults]
     features, _ = next(iter(feeding.load(tmp_path, "train").batches()))
 
-    def built(given):
-        keras.utils.set_random_seed(5)
+    def built(given):  # with random numbers of its own: a thread that another test left may draw Python's
+        monkeypatch.setattr("keras.src.random.seed_generator.python_random", random.Random(5))
         return models.build(spec, name, {**defaults, **given})
 
     def answer(model):

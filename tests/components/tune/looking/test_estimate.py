@@ -21,8 +21,10 @@ def test_the_estimate_multiplies_trials_epochs_and_examples():
 
 
 def test_workers_divide_the_trials_among_them():
-    """40 trials of 8 s in rounds of 6 are 7 rounds."""
+    """40 trials of 8 s in rounds of 6 are 7 rounds; the proof's 80 s are those of one process."""
     assert estimate(SEARCH, None, seconds_per_example_epoch=50e-6, workers=6).startswith("about 56 s,")
+    assert estimate(SEARCH, PROOF, seconds_per_example_epoch=50e-6, workers=6).startswith("about 2 min,")
+    assert estimate(SEARCH, PROOF, seconds_per_example_epoch=100e-6, workers=6).startswith("about 5 min,")
 
 
 def test_hours_that_are_too_few_say_how_many_trials_fit():

@@ -36,6 +36,13 @@ def test_pruned_trials_are_drawn_where_they_stood_when_they_ended(tried):
     assert [number for number, _, _ in chosen(trials, middle=5)] == [0, 1, 3, 2, 4]
 
 
+def test_a_pruned_trial_that_was_ahead_of_a_complete_one_is_among_the_best_before_it(tried):
+    """Trial 1 was never pruned, being one of the first; 2 and 3 were ahead of it at their last epoch."""
+    trials = [tried(0, 5, 1), tried(1, 9, 4), tried(2, 6, state="pruned"), tried(3, 7, state="pruned")]
+
+    assert [number for number, place, _ in chosen(trials, best=3, middle=1) if place == "best"] == [0, 2, 3]
+
+
 def test_fewer_trials_than_asked_for_are_all_taken(tried):
     assert [number for number, _, _ in chosen([tried(0, 1.0)], best=5, middle=5)] == [0]
 

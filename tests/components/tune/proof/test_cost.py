@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.tune.proof.cost import cost
+from components.tune.proof.cost import cost, of_proofs
 from components.tune.result import ProofResult, Reranked
 
 
@@ -67,3 +67,25 @@ def test_a_trial_that_failed_would_have_failed_there_too(tried):
     found = cost([tried(0, 1), failed], None, seconds=8, cpu_seconds=8, epochs=1, on_slice=(10, 0), on_all=(20, 0))
 
     assert found.full_seconds == pytest.approx(2 + 7)
+
+
+def test_on_several_folds_each_trial_would_have_had_all_epochs_on_each(tried):
+    """Two epochs on each of 3 folds took 6 s; an epoch of all data is (1000 + 10) / (200 + 10) times as long."""
+    trial = tried(0, 1).model_copy(update={"epochs": 6, "seconds": 6.0})
+
+    found = cost([trial], None, seconds=6, cpu_seconds=6, epochs=2, num_folds=3, **COUNTS)
+
+    assert found.full_seconds == pytest.approx(6 * 1010 / 210, abs=1e-3)
+
+
+def test_what_a_later_proof_remembers_counts_once(tried):
+    """Trial 0 of 5 s stands in both proofs, under another number; one that failed in the first took 2 s more."""
+    first = proof(tried, (0, 2, 5.0), (1, 1, 3.0))
+    first = first.model_copy(update={"seconds": 10.0, "cpu_seconds": 4.0, "failed": {2: "it diverged"}})
+    second = proof(tried, (1, 2, 5.0), (0, 1, 4.0)).model_copy(update={"cpu_seconds": 2.0})
+    named = {name: {"hyperparameters": {"units": name}} for name in (1, 2, 3)}
+    trials, more = [tried(0, 1), tried(1, 2), tried(2, 3)], [tried(0, 4), tried(1, 1)]
+    trials = [trial.model_copy(update=named[units]) for trial, units in zip(trials, (1, 2, 3), strict=True)]
+    more = [trial.model_copy(update=named[units]) for trial, units in zip(more, (3, 1), strict=True)]
+
+    assert of_proofs([(trials, first), (more, second)]) == pytest.approx((5 + 3 + 4 + 2, 3 + 2))

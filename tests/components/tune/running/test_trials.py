@@ -112,6 +112,24 @@ def test_a_studys_name_is_the_same_with_more_time_for_it_and_another_where_trial
     assert name(storage="sqlite:///a.db", study="mine", subsample="auto") == "mine-0.5"
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"epochs": 50}, "epochs was 2 and is 50"),
+        ({"epochs": 2, "satisfy": ["parameters <= 20"]}, "satisfy was .* and is parameters <= 20"),
+        ({"batch_size": 8}, "batch_size was 32 and is 8"),
+        ({"model": {"hyperparameters": {"units": 4, "layers": 1}}}, "model.hyperparameters was .*8.* and is .*4"),
+    ],
+)
+def test_a_study_with_a_name_is_not_gone_on_with_where_trials_could_not_be_compared(dataset, tmp_path, changed, said):
+    kept = {"storage": f"sqlite:///{tmp_path}/studies.db", "study": "mine"}
+    Trials(_settings(**kept), dataset).search(tmp_path, 0.5)
+    Trials(_settings(**kept, trials=99, hours=3, proof=False, seed=1), dataset).search(tmp_path, 0.5)
+
+    with pytest.raises(ConfigError, match=said):
+        Trials(_settings(**kept, **changed), dataset).search(tmp_path, 0.5)
+
+
 def test_a_pod_needs_a_storage_that_others_can_reach(dataset):
     for storage in ({}, {"storage": "sqlite:///study.db"}):
         with pytest.raises(ConfigError, match="which only one machine can reach"):
