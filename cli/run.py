@@ -16,6 +16,8 @@ def run(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
     """
     loaded = load_run_file(run_file, profile, overrides)
     from cli.relay import run_in_sight
+    from cli.unfinished import mend
     from pipelines.local import run_training
 
+    mend(loaded)
     run_in_sight(loaded, loaded.run.task, run_training)

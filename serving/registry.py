@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from estafet.errors import ServiceUnavailable
@@ -10,6 +10,7 @@ from estafet.tracking import MlflowTracker, Tracker, connect
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def register(
@@ -87,6 +88,56 @@ def set_tags(uri: str, name: str, version: str, tags: Mapping[str, object]) -> N
         raise _refused(uri, f"tag version {version} of '{name}'", error) from error
 
 
+def remove_alias(uri: str, name: str, alias: str) -> None:
+    """Let an alias point at nothing.
+
+    Raises:
+        ServiceUnavailable: The registry refused, or did not answer.
+    """
+    client = connect(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_registered_model_alias(name, alias)
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise _refused(uri, f"remove the alias '{alias}' of '{name}'", error) from error
+
+
+def remove_tags(uri: str, name: str, version: str, keys: Iterable[str]) -> None:
+    """Forget words about a version, by name.
+
+    Raises:
+        ServiceUnavailable: The registry refused, or did not answer.
+    """
+    client = connect(uri)
+    from mlflow.exceptions import MlflowException
+
+    for key in keys:
+        try:
+            client.delete_model_version_tag(name, str(version), key)
+        except MlflowException as error:
+            if error.error_code not in _NOT_THERE:
+                raise _refused(uri, f"untag version {version} of '{name}'", error) from error
+
+
+def tag_run(uri: str, run_id: str, tags: Mapping[str, object]) -> None:
+    """Record words about the run that made a version, by name; nothing where that run was deleted.
+
+    Raises:
+        ServiceUnavailable: The store refused, or did not answer.
+    """
+    client = connect(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        for key, value in tags.items():
+            client.set_tag(run_id, key, str(value))
+    except MlflowException as error:
+        if error.error_code not in _NOT_THERE:
+            raise _refused(uri, f"tag the run {run_id}", error) from error
+
+
 def version_of(uri: str, name: str, alias: str) -> str | None:
     """Return the number of the version that an alias points at, or None where there is no such alias or model.
 
@@ -99,7 +150,7 @@ def version_of(uri: str, name: str, alias: str) -> str | None:
     try:
         return str(client.get_model_version_by_alias(name, alias).version)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in _NOT_THERE:
             return None
         raise _refused(uri, f"look up the alias '{alias}' of '{name}'", error) from error
 

@@ -1,40 +1,21 @@
-"""Publishes a numbered version after a smoke test through a real server process, and makes it the champion."""
+"""Releases a version: copied, tested by a real server, tried out on a share of the requests, and made the champion."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from estafet.errors import DataError, EstafetError, StepFailed
-from estafet.files import read_json, write_json
-from estafet.release import Release, Smoke
+from components.deploy.recovery import recover
+from components.deploy.stages import Deployed, Releasing
+from estafet.errors import DataError
+from estafet.release import Release
 from estafet.runfile.steps import DeploySettings as Settings
 from estafet.telemetry import Progress, silent
-from estafet.tracking import MlflowTracker, NullTracker, Tracker
-from serving.targets.local import LocalTarget, Stage
+from estafet.tracking import NullTracker, Tracker
+from serving.targets.journal import locked
+from serving.targets.local import LocalTarget
 
-CHAMPION_FILE = ".champion.json"
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """What `deploy` did.
-
-    Attributes:
-        version: The number under which the version is served.
-        published: Whether it was published now; it was there already otherwise.
-        folder: The version's folder.
-        registered_version: Its number in the registry; empty without MLflow.
-        smoke_latency_s: Seconds that the smoke test's requests took; None where none were sent.
-        removed: Older versions that were removed.
-    """
-
-    version: int
-    published: bool
-    folder: Path
-    registered_version: str = ""
-    smoke_latency_s: float | None = None
-    removed: tuple[int, ...] = ()
+EXTRA_WAIT_S = 600
+"""Seconds that a release waits for another one, beyond what that one's canary takes."""
 
 
 def deploy(
@@ -46,7 +27,7 @@ def deploy(
     progress: Progress = silent,
     tracker: Tracker | None = None,
 ) -> Deployed:
-    """Publish a version, unless the newest one is the same.
+    """Release a version, unless the newest one is the same; first finish or undo a release that was killed.
 
     Args:
         settings: The `deploy` section and the model's name.
@@ -61,9 +42,11 @@ def deploy(
         The version under which the model is served.
 
     Raises:
-        DataError: The folder is no release, or one of another model.
+        DataError: The folder is no release, one of another model, or damaged.
         StepFailed: The smoke test failed; nothing was published.
+        GateRefused: The canary was found wanting and rolled back; or a person has rolled this very model back.
         ServiceUnavailable: The version is served, but the registry did not take its alias; running again mends that.
+            Or another release is going on.
     """
     tracker = tracker or NullTracker()
     release = Release.load(servable_folder)
@@ -72,70 +55,18 @@ def deploy(
             f"the release in '{servable_folder}' is of the model '{release.name}', not '{settings.name}'.",
             hint="deploy it with the run file that it was made with.",
         )
-    registered_version = registered_version or release.registered_version
+    release = release.model_copy(update={"registered_version": registered_version or release.registered_version})
     target = LocalTarget(models_dir, settings.name)
-    served = target.newest()
-    if served is not None and _fingerprint(served[1]) == release.fingerprint:
-        _make_champion(target, served[0], registered_version, tracker, progress)
-        return Deployed(served[0], False, served[1], registered_version)
-    progress("copying the candidate")
-    with target.stage(servable_folder) as stage:
-        latency_s = _smoke_test(settings, servable_folder, stage, progress)
-        progress("publishing")
-        number = stage.publish(int(registered_version) if registered_version.isdigit() else None)
-    _make_champion(target, number, registered_version, tracker, progress)
-    removed = target.prune(settings.keep_versions)
-    tracker.log_parameters({"served_version": number, "fingerprint": release.fingerprint})
-    tracker.log_metrics({"smoke_latency_s": latency_s})
-    return Deployed(number, True, target.folder / str(number), registered_version, latency_s, tuple(removed))
+    running = Releasing(settings, release, Path(servable_folder), target, tracker, progress)
+    wait_s = EXTRA_WAIT_S + (60 * settings.canary.minutes if settings.canary.share else 0)
+    with locked(target, wait_s=wait_s, waiting=progress) as journal:
+        recover(target, journal, running.uri)
+        return running.go(journal)
 
 
 def summary(deployed: Deployed) -> str:
     """Return the result in a few words."""
     if not deployed.published:
         return f"already served as version {deployed.version}"
-    return f"version {deployed.version} · smoke test passed in {1000 * deployed.smoke_latency_s:.0f} ms"
-
-
-def _smoke_test(settings: Settings, servable_folder: str | Path, stage: Stage, progress: Progress) -> float:
-    from components.deploy.smoke import smoke_test
-
-    smoke = Smoke.load(servable_folder)
-    if not smoke.instances:
-        raise StepFailed(
-            f"the release in '{servable_folder}' came without requests for its smoke test.",
-            hint="export it again with `estafet run`.",
-        )
-    return smoke_test(
-        smoke,
-        stage.models_dir,
-        settings.name,
-        stage.output_dir,
-        timeout_s=settings.smoke_timeout_s,
-        progress=progress,
-    )
-
-
-def _fingerprint(version_dir: Path) -> str | None:
-    """Return a served version's fingerprint, or None for one that no release of ours put there."""
-    try:
-        return Release.load(version_dir).fingerprint
-    except (EstafetError, ValueError, OSError):
-        return None
-
-
-def _make_champion(
-    target: LocalTarget, number: int, registered_version: str, tracker: Tracker, progress: Progress
-) -> None:
-    """Point the registry's alias at a version, unless that was done; a file remembers it, so that MLflow can sleep."""
-    if not registered_version or not isinstance(tracker, MlflowTracker):
-        return
-    record = target.folder / CHAMPION_FILE
-    if record.is_file() and read_json(record).get("served_version") == number:
-        return
-    from serving import registry
-
-    progress("making it the champion")
-    registry.set_alias(tracker.uri, target.name, registry.CHAMPION, registered_version)
-    registry.set_tags(tracker.uri, target.name, registered_version, {"served_version": number})
-    write_json(record, {"served_version": number, "registered_version": registered_version})
+    words = f"version {deployed.version} · smoke test passed in {1000 * deployed.smoke_latency_s:.0f} ms"
+    return f"{words} · canary: {deployed.canary}" if deployed.canary else words

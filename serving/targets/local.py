@@ -3,6 +3,7 @@
 <models_dir>/<name>/<number>/        served
 <models_dir>/<name>/.tmp-<random>/   being copied; servers do not look at it, and the next release removes what a
                                      killed one left
+<models_dir>/<name>/.release/        what releases remember: journal, history, versions that were withdrawn
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from types import TracebackType
 
 from estafet.errors import ConfigError, DataError
 from estafet.versions import find_versions, newest_version
+from serving.targets import checksums
 
 STAGE_PREFIX = ".tmp-"
+RELEASE_FOLDER = ".release"
+WITHDRAWN_FOLDER = "withdrawn"
 LOCK_FILE = "lock"
 STAGED_VERSION = 1
 
@@ -28,12 +32,15 @@ class LocalTarget:
 
     Attributes:
         folder: The model's folder.
+        release_folder: Folder for what releases remember; servers take it for no version.
     """
 
     def __init__(self, models_dir: str | Path, name: str):
         """Look at the model `name` under `models_dir`."""
         self.name = name
         self.folder = Path(models_dir) / name
+        self.release_folder = self.folder / RELEASE_FOLDER
+        self._withdrawn_folder = self.release_folder / WITHDRAWN_FOLDER
 
     def versions(self) -> dict[int, Path]:
         """Return the published versions, newest first; none where nothing was published yet."""
@@ -42,6 +49,21 @@ class LocalTarget:
     def newest(self) -> tuple[int, Path] | None:
         """Return the newest version's number and folder, or None where nothing was published yet."""
         return newest_version(self.folder)
+
+    def withdrawn(self) -> dict[int, Path]:
+        """Return the versions that were taken back, newest first; no server sees them."""
+        return find_versions(self._withdrawn_folder) if self._withdrawn_folder.is_dir() else {}
+
+    def prepare(self) -> None:
+        """Make the folders that a release writes into.
+
+        Raises:
+            ConfigError: They cannot be made.
+        """
+        try:
+            self.release_folder.mkdir(parents=True, exist_ok=True)
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise self._unwritable(error) from error
 
     def stage(self, servable: str | Path) -> Stage:
         """Copy a version beside the published ones, where no server sees it.
@@ -64,19 +86,42 @@ class LocalTarget:
             self.remove_leftovers()
             return Stage(self, servable)
         except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise ConfigError(
-                f"the folder '{self.folder}' cannot be written: {error.strerror}.",
-                hint="correct deploy.models_dir, or its permissions.",
-            ) from error
+            raise self._unwritable(error) from error
+
+    def next_number(self, wanted: str = "") -> int:
+        """Return the number for a new version: the wanted one, if it is above all that are there, else the next."""
+        newest = max([*self.versions(), *self.withdrawn()], default=0)
+        return int(wanted) if wanted.isdigit() and int(wanted) > newest else newest + 1
+
+    def withdraw(self, number: int) -> None:
+        """Take a version back, in one rename: servers go over to the newest that is left. Nothing where it is gone."""
+        folder = self.versions().get(number)
+        if folder is None:
+            return
+        self._withdrawn_folder.mkdir(parents=True, exist_ok=True)
+        os.rename(folder, self._withdrawn_folder / folder.name)
+        _sync(self._withdrawn_folder)
+        _sync(self.folder)
+
+    def restore(self, number: int) -> None:
+        """Publish a version that was withdrawn once more, in one rename. Nothing where it is published."""
+        folder = self.withdrawn().get(number)
+        if folder is None or number in self.versions():
+            return
+        os.rename(folder, self.folder / folder.name)
+        _sync(self.folder)
 
     def prune(self, num_kept: int) -> list[int]:
         """Remove all but the newest `num_kept` versions, each by renaming it out of the servers' sight first.
+
+        Of those that were withdrawn as many stay.
 
         Returns:
             The numbers of the versions that were removed.
         """
         removed = []
-        for number, folder in list(self.versions().items())[num_kept:]:
+        old = [*list(self.versions().items())[num_kept:], *list(self.withdrawn().items())[num_kept:]]
+        for number, folder in old:
             grave = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=self.folder))
             try:
                 folder.rename(grave / str(number))
@@ -85,6 +130,12 @@ class LocalTarget:
                 pass  # another release has removed it
             shutil.rmtree(grave, ignore_errors=True)
         return removed
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"the folder '{self.folder}' cannot be written: {error.strerror}.",
+            hint="correct deploy.models_dir, or its permissions.",
+        )
 
     def remove_leftovers(self) -> None:
         """Remove what a killed release left behind; the copy of one that is still running is locked and stays."""
@@ -103,19 +154,25 @@ class Stage:
     """A copy of a version that is not published yet.
 
     Attributes:
+        version_dir: The copy.
         models_dir: Folder that a server can be pointed at to serve the copy alone, under the model's name.
         output_dir: Folder for what belongs to the release and goes with it.
     """
 
     def __init__(self, target: LocalTarget, servable: Path):
-        """Copy `servable`; every file is on disk when this returns."""
+        """Copy `servable`; every file is on disk when this returns, and was read back and found to be the same.
+
+        Raises:
+            DataError: A file of the copy is not what was copied.
+        """
         self._target = target
         self._root, self._lock = _locked_folder(target.folder)
         self.models_dir, self.output_dir = self._root / "models", self._root
-        self._version = self.models_dir / target.name / str(STAGED_VERSION)
+        self.version_dir = self.models_dir / target.name / str(STAGED_VERSION)
         try:
-            shutil.copytree(servable, self._version)
-            _sync_tree(self._version)
+            shutil.copytree(servable, self.version_dir)
+            self.sync()
+            checksums.check_copy(servable, self.version_dir)
         except BaseException:
             self.close()
             raise
@@ -128,6 +185,10 @@ class Stage:
     ) -> None:
         self.close()
 
+    def sync(self) -> None:
+        """See to it that every file of the copy is on disk."""
+        _sync_tree(self.version_dir)
+
     def publish(self, wanted: int | None = None) -> int:
         """Give the copy its number, in one rename.
 
@@ -138,10 +199,10 @@ class Stage:
             The number. Two releases at once never get the same.
         """
         while True:
-            newest = next(iter(self._target.versions()), 0)
+            newest = max([*self._target.versions(), *self._target.withdrawn()], default=0)
             number = wanted if wanted is not None and wanted > newest else newest + 1
             try:
-                os.rename(self._version, self._target.folder / str(number))
+                os.rename(self.version_dir, self._target.folder / str(number))
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     continue  # another release was faster

@@ -74,7 +74,7 @@ def test_a_folder_where_the_command_is_typed_does_not_pass_for_one_of_our_packag
     (tmp_path / "serving" / "__init__.py").write_text("raise SystemExit(7)\n")
 
     with local._environment(loaded, Workspace(loaded), state, "sqlite://", tmp_path / "id"):
-        ended = subprocess.run([sys.executable, "-m", "serving.client"], cwd=tmp_path)
+        ended = subprocess.run([sys.executable, "-m", "serving.client.client"], cwd=tmp_path)
 
     assert ended.returncode == 0
 

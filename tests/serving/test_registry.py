@@ -33,6 +33,14 @@ def test_versions_are_registered_and_aliases_move(tmp_path):
     assert {version.run_id for version in versions.values()} == {tracker.run_id}
     with pytest.raises(ServiceUnavailable, match="version 7 of 'toy'"):
         registry.set_alias(tracker.uri, "toy", registry.CHAMPION, "7")
+    for _ in range(2):  # the second time nothing is there any more
+        registry.remove_tags(tracker.uri, "toy", second, ["served_version"])
+        registry.remove_alias(tracker.uri, "toy", registry.CHAMPION)
+    assert registry.version_of(tracker.uri, "toy", "champion") is None
+    assert dict(tracker.client.get_model_version("toy", second).tags) == {}
+    registry.tag_run(tracker.uri, tracker.run_id, {"estafet.rolled_back": "rude"})
+    registry.tag_run(tracker.uri, "0" * 32, {"estafet.rolled_back": "of a run that was deleted"})
+    assert tracker.client.get_run(tracker.run_id).data.tags["estafet.rolled_back"] == "rude"
 
 
 def test_without_mlflow_nothing_is_registered(tmp_path):

@@ -65,16 +65,17 @@ class Models:
         Args:
             name: The model.
             version: Its version; the newest that is ready where neither version nor label is given.
-            label: A label that stands for a version.
+            label: A label that stands for a version: one of the config, or `stable` and `canary` of a release.
 
         Raises:
             StatusError: The name is empty, the label unknown, or the version not ready.
         """
         if not name:
             raise invalid("ModelSpec has no name specified.")
-        if label:
-            version = self._labels.find(name, label)
         model = self._models.get(name)
+        if label:
+            released = model.labelled(label) if model is not None and label not in self._labels.of(name) else None
+            version = self._labels.find(name, label) if released is None else released
         if model is None:
             wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise StatusError(Code.NOT_FOUND, f"Servable not found for request: {wanted}")

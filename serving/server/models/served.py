@@ -13,6 +13,7 @@ from pathlib import Path
 
 from estafet.errors import EstafetError
 from serving.server.models.arrivals import LOOK_AGAIN_S, Arrivals
+from serving.server.models.canary import CanaryWatch
 from serving.server.models.life import Loaded, State, Version, VersionStatus
 from serving.server.models.places import Found, Place
 from serving.server.models.policies import Latest, Policy, Specific
@@ -66,6 +67,7 @@ class ServedModel:
         self._found: dict[int, Found] = {}
         self._held: dict[int, Found] = {}
         self._arrivals = Arrivals()
+        self._canary = CanaryWatch(place, policy)
         self._changed = threading.Condition()
         self._wake = threading.Event()
         self._is_retired = self._has_looked = False
@@ -86,9 +88,12 @@ class ServedModel:
         with self._changed:
             version = self._ready(number)
             version.num_calls += 1
+        observed = version if number is not None else self._canary.observe(version)
         try:
-            yield version
+            yield observed
         finally:
+            if observed is not version:
+                observed.end()
             with self._changed:
                 version.num_calls -= 1
                 if not version.num_calls and version.state != State.AVAILABLE:
@@ -115,6 +120,10 @@ class ServedModel:
         """The versions that answer, newest first."""
         with self._changed:
             return sorted((v.number for v in self._versions.values() if v.state == State.AVAILABLE), reverse=True)
+
+    def labelled(self, label: str) -> int | None:
+        """Return the version that a release's label stands for, or None."""
+        return self._canary.label(label, self.available)
 
     @property
     def has_versions(self) -> bool:
@@ -149,6 +158,7 @@ class ServedModel:
         """Look somewhere else from now on, or for other versions."""
         with self._changed:
             before, self.place, self.policy = self.place, place, policy
+            self._canary = CanaryWatch(place, policy)
             self._has_looked = False
         if before is not place:
             before.close()
@@ -252,7 +262,8 @@ class ServedModel:
 
     def _aspired(self, found: Mapping[int, Found]) -> list[int]:
         """Return the versions to serve, newest first."""
-        chosen = self.policy.choose(found)
+        self._canary.look(found, self._versions)
+        chosen = self._canary.choose(self.policy, found)
         with self._changed:
             failed = {number for number, version in self._versions.items() if version.error is not None}
             if not self.available and isinstance(self.policy, Latest) and set(chosen) <= failed:
@@ -380,6 +391,8 @@ class ServedModel:
         if number is None:
             if not ready:
                 raise StatusError(Code.NOT_FOUND, f"Servable not found for request: Latest({self.name})")
+            number = self._canary.route({version.number for version in ready})
+        if number is None:
             return max(ready, key=lambda version: version.number)
         for version in ready:
             if version.number == number:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from components.deploy import step
 from components.deploy.step import Settings, deploy, summary
 from estafet.errors import DataError, ServiceUnavailable, StepFailed
-from estafet.files import read_json
 from estafet.tracking import MlflowTracker, NullTracker
+from serving.targets.history import History
+from serving.targets.local import LocalTarget
 
 
 class Recorder(NullTracker):
@@ -28,27 +28,8 @@ class Recorder(NullTracker):
         self.metrics.update(metrics)
 
 
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(name="toy", keep_versions=2, smoke_timeout_s=120)
-
-
-@pytest.fixture
-def untested(monkeypatch) -> list[str]:
-    """Replace the smoke test, for what does not depend on it; the list has one entry for each that was asked for."""
-    asked: list[str] = []
-
-    def smoke_test(smoke, models_dir: Path, name: str, output_dir: Path, **_) -> float:
-        assert [path.name for path in (models_dir / name).iterdir()] == ["1"]
-        asked.append(name)
-        return 0.01
-
-    monkeypatch.setattr("components.deploy.smoke.smoke_test", smoke_test)
-    return asked
-
-
 def visible(models_dir: Path) -> list[str]:
-    return sorted(path.name for path in (models_dir / "toy").iterdir())
+    return sorted(path.name for path in (models_dir / "toy").iterdir() if path.name != ".release")
 
 
 @pytest.mark.slow
@@ -217,4 +198,4 @@ def test_an_alias_that_could_not_be_moved_is_moved_by_the_next_run(tmp_path, rel
 
     assert not again.published
     assert ("alias", "sqlite://", "toy", "champion", "4") in registry
-    assert read_json(tmp_path / "models" / "toy" / step.CHAMPION_FILE)["served_version"] == 4
+    assert History(LocalTarget(tmp_path / "models", "toy")).champion().number == 4

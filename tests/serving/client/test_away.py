@@ -35,6 +35,18 @@ def test_a_port_that_speaks_no_http_is_unavailable():
             Client(f"http://127.0.0.1:{server.getsockname()[1]}", "m").status()
 
 
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_a_server_that_says_nothing_is_left_at_the_deadline(scheme):
+    """It takes the connection, and that is all."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = Client(f"{scheme}://127.0.0.1:{server.getsockname()[1]}", "m")
+
+        with pytest.raises(ServiceUnavailable, match=r"DEADLINE_EXCEEDED: no answer within 0\.2") as caught:
+            client.predict([1.0], timeout_s=0.2)
+
+    assert "timeout_s" in caught.value.hint
+
+
 def test_waiting_ends(nobody):
     with pytest.raises(ServiceUnavailable, match=r"version 2 of 'm' .* is not available after 0.1 s"):
         Client(nobody, "m").wait_until_available(2, timeout_s=0.1)

@@ -1,0 +1,1 @@
+"""What `estafet predict` and `estafet load` share: which server is asked, and about which rows."""
