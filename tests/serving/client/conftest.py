@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -34,13 +35,14 @@ def served(toy, tmp_path_factory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     for version in ("1", "4"):
         shutil.copytree(toy, folder / "models" / "toy" / version)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ESTAFET_SERVE_TOKEN", TOKEN)
-        server = ServerProcess(folder / "models", "toy", folder, "--grpc-port", "0")
-        with server:
-            rest = server.wait_until_listening(START_S)
-            announced = json.loads((folder / "address.json").read_text())
-            yield Served(rest, f"grpc://127.0.0.1:{announced['grpc_port']}")
+    server = ServerProcess(folder / "models", "toy", folder, "--grpc-port", "0")
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # for its start alone: other packages' servers ask for no token
+            patch.setenv("ESTAFET_SERVE_TOKEN", TOKEN)
+            stack.enter_context(server)
+        rest = server.wait_until_listening(START_S)
+        announced = json.loads((folder / "address.json").read_text())
+        yield Served(rest, f"grpc://127.0.0.1:{announced['grpc_port']}")
 
 
 @pytest.fixture(params=["rest", "grpc"])
