@@ -17,6 +17,7 @@ from serving.client.failures import CONNECTION, Failure
 from serving.client.messages import SERVICES, message, parsed
 from serving.client.metadata import Metadata
 from serving.client.prediction import VersionStatus
+from serving.client.texts import as_text
 from serving.server.calls.tensors import fill, to_array
 from serving.server.request_ids import GIVEN, GRPC_REQUEST_ID
 from serving.server.signature import Signature
@@ -152,11 +153,4 @@ def _output(name: str, array: np.ndarray) -> np.ndarray:
         return array if array.flags.writeable else array.copy()  # it shares the message's memory
     if name.endswith("_bytes"):
         return array
-    found = np.empty(array.shape, dtype=object)
-    flat = found.reshape(-1)
-    for position, value in enumerate(array.reshape(-1)):
-        try:
-            flat[position] = value.decode("utf-8")
-        except UnicodeDecodeError:
-            flat[position] = value
-    return found
+    return as_text(array)

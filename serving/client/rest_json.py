@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from serving.client.failures import Failure
+from serving.client.texts import as_text
 from serving.server.signature import DEFAULT, NUMPY_TYPES, Signature, TensorSpec
 
 
@@ -60,14 +61,7 @@ def _plain(array: np.ndarray) -> object:
     """Return nested lists; words as text where they are UTF-8."""
     if not array.dtype.hasobject:
         return array.tolist()
-    found = np.empty(array.shape, dtype=object)
-    flat = found.reshape(-1)
-    for position, value in enumerate(array.reshape(-1)):
-        try:
-            flat[position] = value.decode("utf-8")
-        except UnicodeDecodeError:
-            flat[position] = value
-    return found.tolist()
+    return as_text(array).tolist()
 
 
 def _columns(rows: list[Any], signature: Signature) -> dict[str, list[object]]:

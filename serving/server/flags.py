@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,22 +141,8 @@ def options_of(flags: Flags) -> Options:
         StatusError: The flags contradict one another, as tensorflow_model_server says it.
     """
     values = flags.values
-    if values["batching_parameters_file"] and not values["enable_batching"]:
-        raise invalid(
-            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
-        )
-    if not values["model_base_path"] and not values["model_config_file"]:
-        raise invalid("Both server_options.model_base_path and server_options.model_config_file are empty!")
-    parallelism = ("session", "intra_op", "inter_op")
-    if all(values[f"tensorflow_{kind}_parallelism"] > 0 for kind in parallelism):
-        raise invalid(
-            "Either configure server_options.tensorflow_session_parallelism or "
-            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
-            "separately. You cannot configure all."
-        )
     takes_free_ports = bool(values["announce"])
-    if not values["port"] and not values["grpc_socket_path"] and not takes_free_ports:
-        raise invalid("At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.")
+    _check(values, takes_free_ports=takes_free_ports)
     return Options(
         host=values["bind_address"] if "bind_address" in flags.given else values["host"],
         port=values["rest_api_port"] if values["rest_api_port"] or takes_free_ports else None,
@@ -192,6 +178,25 @@ def options_of(flags: Flags) -> Options:
         token=os.environ.get(TOKEN_VARIABLE) or None,
         **{option: Path(values[name]) for option, name in _FILES.items() if values[name]},
     )
+
+
+def _check(values: Mapping[str, Any], *, takes_free_ports: bool) -> None:
+    """Raise StatusError where flags contradict one another."""
+    if values["batching_parameters_file"] and not values["enable_batching"]:
+        raise invalid(
+            "server_options.batching_parameters_file is set without setting server_options.enable_batching to true."
+        )
+    if not values["model_base_path"] and not values["model_config_file"]:
+        raise invalid("Both server_options.model_base_path and server_options.model_config_file are empty!")
+    parallelism = ("session", "intra_op", "inter_op")
+    if all(values[f"tensorflow_{kind}_parallelism"] > 0 for kind in parallelism):
+        raise invalid(
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, server_options.tensorflow_inter_op_parallelism) "
+            "separately. You cannot configure all."
+        )
+    if not values["port"] and not values["grpc_socket_path"] and not takes_free_ports:
+        raise invalid("At least one of server_options.grpc_port or server_options.grpc_socket_path must be set.")
 
 
 _FILES = {
