@@ -12,11 +12,14 @@ from estafet.request_log import TS
 from estafet.runfile.steps import DriftSettings
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
-from monitoring import alerts, evidently_page, labelled, labels, page, policy
+from monitoring.alerting import alerts
+from monitoring.detection.window import Comparison, judge, requests_to_judge, times_us
+from monitoring.incidents import policy
+from monitoring.incidents.state import Incident, JudgedWindow, MonitorState
+from monitoring.incidents.verdict import Verdict, status_of
+from monitoring.pages import evidently_page, page
+from monitoring.retraining import labelled, labels
 from monitoring.served import ServedVersion, served_version
-from monitoring.state import Incident, JudgedWindow, MonitorState
-from monitoring.verdict import Verdict, status_of
-from monitoring.window import Comparison, judge, requests_to_judge, times_us
 
 if TYPE_CHECKING:
     import pyarrow as pa

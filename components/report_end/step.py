@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from estafet.errors import ServiceUnavailable
-from monitoring.alerts import cloud_event, place, post
+from monitoring.alerting.alerts import cloud_event, place, post
 
 
 @dataclass(frozen=True)

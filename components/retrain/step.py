@@ -15,11 +15,11 @@ from estafet.runfile.steps import DriftSettings
 from estafet.runfile.tasks import Task
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
-from monitoring import labels, triggers
-from monitoring.labelled import LabelledSet, write_labelled
+from monitoring.incidents.state import MonitorState, RetrainingRecord
+from monitoring.incidents.verdict import Verdict
+from monitoring.retraining import labels, triggers
+from monitoring.retraining.labelled import LabelledSet, write_labelled
 from monitoring.served import ServedVersion, newest_version, served_version
-from monitoring.state import MonitorState, RetrainingRecord
-from monitoring.verdict import Verdict
 
 Settings = DriftSettings
 MAX_LINE_CHARS = 160

@@ -13,6 +13,8 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -23,7 +25,7 @@ from serving.targets import checksums
 STAGE_PREFIX = ".tmp-"
 RELEASE_FOLDER = ".release"
 WITHDRAWN_FOLDER = "withdrawn"
-LOCK_FILE = "lock"
+LOCK_FILE, COPIES_LOCK_FILE = "lock", "copies.lock"
 STAGED_VERSION = 1
 
 
@@ -139,15 +141,16 @@ class LocalTarget:
 
     def remove_leftovers(self) -> None:
         """Remove what a killed release left behind; the copy of one that is still running is locked and stays."""
-        for folder in self.folder.glob(f"{STAGE_PREFIX}*"):
-            try:
-                with (folder / LOCK_FILE).open("rb") as lock:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with _alone_in(self.folder):
+            for folder in self.folder.glob(f"{STAGE_PREFIX}*"):
+                try:
+                    with (folder / LOCK_FILE).open("rb") as lock:
+                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(folder, ignore_errors=True)
+                except FileNotFoundError:
                     shutil.rmtree(folder, ignore_errors=True)
-            except FileNotFoundError:
-                shutil.rmtree(folder, ignore_errors=True)
-            except BlockingIOError:
-                continue
+                except BlockingIOError:
+                    continue
 
 
 class Stage:
@@ -218,15 +221,21 @@ class Stage:
 
 def _locked_folder(parent: Path) -> tuple[Path, object]:
     """Return a new folder, and its lock file, which the system frees even when this process is killed."""
-    while True:
+    with _alone_in(parent):  # or another release takes it for a leftover before it is locked
         folder = Path(tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=parent))
-        try:
-            lock = (folder / LOCK_FILE).open("wb")
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (FileNotFoundError, BlockingIOError):
-            continue  # another release took it for a leftover before it was locked
-        if (folder / LOCK_FILE).exists():
-            return folder, lock
+        lock = (folder / LOCK_FILE).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return folder, lock
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other releases from making or removing copies in a folder meanwhile."""
+    release_folder = folder / RELEASE_FOLDER
+    release_folder.mkdir(exist_ok=True)
+    with (release_folder / COPIES_LOCK_FILE).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _sync_tree(folder: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from monitoring.baseline import CategoricalBaseline, NumericBaseline, baseline_of
-from monitoring.drift import MAX_CHUNKS, compare, effect_floor, findings_among
+from monitoring.detection.baseline import CategoricalBaseline, NumericBaseline, baseline_of
+from monitoring.detection.drift import MAX_CHUNKS, compare, effect_floor, findings_among
 
 
 def checks_of(reference_N, current_N, min_effect=0.1, known=()):

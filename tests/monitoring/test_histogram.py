@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monitoring import histogram
-from monitoring.baseline import Baseline, CategoricalBaseline, NumericBaseline
+from monitoring.detection.baseline import Baseline, CategoricalBaseline, NumericBaseline
+from monitoring.pages import histogram
 
 
 def picture(png):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from estafet.errors import ServiceUnavailable
 from estafet.runfile.monitor import Monitor, Retrain
 from estafet.runfile.tasks import Task
-from monitoring import policy
-from monitoring.drift import Check
-from monitoring.policy import Judgement, alerts_now, record
-from monitoring.state import JudgedWindow, MonitorState, RetrainingRecord
+from monitoring.detection.drift import Check
+from monitoring.incidents import policy
+from monitoring.incidents.policy import Judgement, alerts_now, record
+from monitoring.incidents.state import JudgedWindow, MonitorState, RetrainingRecord
 
 HOUR_S = 3600.0
 SMALL = Check("x", "ks", 1e-9, 0.2, 0.1)
@@ -90,7 +90,7 @@ def test_models_and_versions_have_histories_of_their_own(tmp_path):
 def test_a_state_that_is_held_by_another_check_is_said(tmp_path, monkeypatch):
     """It may work later, so the exit status says so."""
     state = MonitorState(tmp_path)
-    monkeypatch.setattr("monitoring.state.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("monitoring.incidents.state.BUSY_TIMEOUT_S", 0.05)
     with state.transaction():
         with pytest.raises(ServiceUnavailable, match="cannot be used: database is locked"):
             MonitorState(tmp_path)

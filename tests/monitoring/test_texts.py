@@ -12,9 +12,9 @@ from estafet.request_log import REQUEST_ID, TS
 from estafet.runfile.data import Data
 from estafet.runfile.tasks import Task
 from estafet.schema import Label, Schema, TextFeature
-from monitoring.columns import features, reference_columns, request_columns
-from monitoring.labelled import write_labelled
-from monitoring.labels import LABELLED
+from monitoring.detection.columns import features, reference_columns, request_columns
+from monitoring.retraining.labelled import write_labelled
+from monitoring.retraining.labels import LABELLED
 from monitoring.testing import NOW
 
 TEXTS = ["Good, very good\nfilm", "", "Schlecht", None]

@@ -64,7 +64,7 @@ class Receiver:
 @pytest.fixture
 def receiver(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("monitoring.alerts.PAUSE_S", 0)
+    monkeypatch.setattr("monitoring.alerting.alerts.PAUSE_S", 0)
     made = Receiver()
     yield made
     made.server.shutdown()

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 import pytest
 
-from monitoring import page
-from monitoring.alerts import NUM_TRIES
-from monitoring.state import MonitorState
+from monitoring.alerting.alerts import NUM_TRIES
+from monitoring.incidents.state import MonitorState
+from monitoring.pages import page
 from monitoring.testing import MODEL, NOW, table_rows
 
 DAY = timedelta(days=1)

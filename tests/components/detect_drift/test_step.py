@@ -15,8 +15,9 @@ from components.detect_drift import step
 from estafet.errors import DataError, ServiceUnavailable
 from estafet.files import read_json
 from estafet.runfile.tasks import Task
-from monitoring import page, state
-from monitoring.state import MonitorState
+from monitoring.incidents import state
+from monitoring.incidents.state import MonitorState
+from monitoring.pages import page
 from monitoring.testing import MODEL, NOW, World, described, image_rows, table_rows
 
 DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ import yaml
 from components.retrain import step
 from estafet.files import read_json
 from estafet.runfile.tasks import Task
-from monitoring import triggers
+from monitoring.retraining import triggers
 from monitoring.testing import MODEL, World, table_rows
 
 TRAINING = """

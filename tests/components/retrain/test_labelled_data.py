@@ -17,7 +17,7 @@ from estafet import runfile
 from estafet.errors import ConfigError, DataError
 from estafet.runfile.steps import settings_for
 from estafet.runfile.tasks import Task
-from monitoring.state import MonitorState
+from monitoring.incidents.state import MonitorState
 from monitoring.testing import MODEL, NOW, image_rows, table_rows
 
 

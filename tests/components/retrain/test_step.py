@@ -14,8 +14,8 @@ import yaml
 from components.retrain import step
 from estafet.errors import StepFailed
 from estafet.files import read_json
-from monitoring import triggers
-from monitoring.state import MonitorState
+from monitoring.incidents.state import MonitorState
+from monitoring.retraining import triggers
 from monitoring.testing import MODEL, NOW
 
 
@@ -114,7 +114,7 @@ def test_the_child_is_a_run_of_its_own(race, monkeypatch):
 def test_the_child_dies_with_a_step_that_is_killed(race):
     """SIGKILL leaves the step no time to tell anybody; then the step is run again and ends well."""
     code = (
-        "import sys; from monitoring import triggers; "
+        "import sys; from monitoring.retraining import triggers; "
         "triggers.run_command([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); "
         "time.sleep(60)'], lambda line: print(line, flush=True))"
     )

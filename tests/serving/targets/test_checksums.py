@@ -68,4 +68,4 @@ def test_a_copy_that_went_wrong_is_not_published(tmp_path, version, monkeypatch)
     with pytest.raises(DataError, match="'variables/data' has other bytes"):
         target.stage(version)
 
-    assert list(target.folder.iterdir()) == []
+    assert [path.name for path in target.folder.iterdir()] == [target.release_folder.name]

@@ -33,7 +33,7 @@ def publish(target: LocalTarget, servable: Path, wanted: int | None = None) -> i
 
 
 def names(target: LocalTarget) -> list[str]:
-    return sorted(path.name for path in target.folder.iterdir())
+    return sorted(path.name for path in target.folder.iterdir() if path != target.release_folder)
 
 
 def test_versions_count_up_and_hold_what_was_published(target, servable):

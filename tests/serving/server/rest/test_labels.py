@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from monitoring.labels import read_labels
+from monitoring.retraining.labels import read_labels
 from serving.server.rest.labels import take
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from estafet.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
-    from monitoring.state import MonitorState
+    from monitoring.incidents.state import MonitorState
 
 TIMEOUT_S = 5
 NUM_TRIES = 3

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from estafet.errors import ServiceUnavailable
 from estafet.runfile.monitor import Monitor, Retrain
 from estafet.runfile.tasks import Task
-from monitoring import state as memory
-from monitoring.alerts import cloud_event
-from monitoring.drift import CHECK_WORDS, Check
-from monitoring.state import Incident, JudgedWindow, MonitorState, RetrainingRecord
+from monitoring.alerting.alerts import cloud_event
+from monitoring.detection.drift import CHECK_WORDS, Check
+from monitoring.incidents import state as memory
+from monitoring.incidents.state import Incident, JudgedWindow, MonitorState, RetrainingRecord
 
 NUM_CLEAN_TO_CLOSE = 3
 NUM_TOLD = 20

@@ -12,7 +12,7 @@ from pathlib import Path
 from estafet.errors import ConfigError
 from estafet.files import replacing
 from estafet.runfile.data import Data
-from monitoring.sources import encoding_by_mark
+from monitoring.retraining.sources import encoding_by_mark
 
 NUM_ROWS_TRIED = 100
 ENDINGS = ("", ".png", ".jpg", ".jpeg")

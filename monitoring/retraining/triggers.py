@@ -86,7 +86,7 @@ def run_training(
 
 def run_command(command: Sequence[str], say: Callable[[str], None]) -> Ended:
     """Run a command in a process that ends with this one, and wait for it."""
-    launcher = [sys.executable, "-m", "monitoring.launch", str(os.getpid())]
+    launcher = [sys.executable, "-m", "monitoring.retraining.launch", str(os.getpid())]
     kept: deque[str] = deque(maxlen=NUM_KEPT_LINES)
     with subprocess.Popen(
         [*launcher, *command],

@@ -12,9 +12,9 @@ import numpy as np
 from estafet import request_log
 from estafet.errors import DataError
 from estafet.runfile.monitor import Monitor
-from monitoring.baseline import Baseline, Profile, baseline_of
-from monitoring.columns import reference_columns, request_columns
-from monitoring.drift import Check, compare, effect_floor, findings_among
+from monitoring.detection.baseline import Baseline, Profile, baseline_of
+from monitoring.detection.columns import reference_columns, request_columns
+from monitoring.detection.drift import Check, compare, effect_floor, findings_among
 from monitoring.served import ServedVersion
 
 if TYPE_CHECKING:

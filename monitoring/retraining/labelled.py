@@ -23,10 +23,10 @@ from estafet.files import replacing
 from estafet.release import IMAGE_INPUT, Contract
 from estafet.request_log import REQUEST_ID, TS, input_column
 from estafet.runfile.data import Data
-from monitoring.dates import form_of
-from monitoring.labels import LABELLED, key_of
-from monitoring.listed import write_listing
-from monitoring.sources import encoding_of, source_format, source_schema, source_texts, write_csv
+from monitoring.retraining.dates import form_of
+from monitoring.retraining.labels import LABELLED, key_of
+from monitoring.retraining.listed import write_listing
+from monitoring.retraining.sources import encoding_of, source_format, source_schema, source_texts, write_csv
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from monitoring.baseline import Baseline, Profile
+from monitoring.detection.baseline import Baseline, Profile
 
 DPI = 192  # twice the page's: sharp on every screen
 WIDTH, HEIGHT, LEFT, RIGHT, CEILING, FLOOR = 1440, 420, 96, 24, 64, 360

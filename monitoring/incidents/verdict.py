@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from estafet.files import read_json, write_json
-from monitoring.drift import DATA_QUALITY, Check
+from monitoring.detection.drift import DATA_QUALITY, Check
 
 VERDICT_FILE = "verdict.json"
 Status = Literal["ok", "drift", "data_quality", "insufficient"]

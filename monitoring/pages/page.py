@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from estafet.reports import Page, Tone
-from monitoring import histogram
-from monitoring.drift import CHECK_WORDS, Check
-from monitoring.verdict import Verdict
-from monitoring.window import Comparison
+from monitoring.detection.drift import CHECK_WORDS, Check
+from monitoring.detection.window import Comparison
+from monitoring.incidents.verdict import Verdict
+from monitoring.pages import histogram
 
 REPORT_FILE, EVIDENTLY_FILE = "report.html", "evidently.html"
 NUM_HISTOGRAMS, NUM_CHECKS = 8, 200

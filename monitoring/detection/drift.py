@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from monitoring.baseline import Baseline, Profile
+from monitoring.detection.baseline import Baseline, Profile
 
 DRIFT, DATA_QUALITY = "drift", "data_quality"
 KINDS = {

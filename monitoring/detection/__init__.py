@@ -1,0 +1,1 @@
+"""Detection: profiles of reference and requests, compared check by check; what counts is a finding."""

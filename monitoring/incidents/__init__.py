@@ -1,0 +1,1 @@
+"""Incidents: what follows from judged windows, and the monitor's memory of it."""
