@@ -94,7 +94,8 @@ def _examples(client: Client, found: Target, options: dict[str, Any]) -> Sequenc
     from estafet.release import Smoke
     from estafet.versions import newest_version
 
-    newest = newest_version(found.loaded.models_dir / found.model) if found.loaded else None
+    is_here = found.loaded is not None and "://" not in found.loaded.models_address
+    newest = newest_version(found.loaded.models_dir / found.model) if is_here else None
     if newest is None:
         raise ConfigError(
             f"nothing says which rows '{found.model}' could be sent.",

@@ -26,9 +26,10 @@ def releases(run_file: str, profile: str | None, overrides: tuple[str, ...], as_
     loaded = load_run_file(run_file, profile, overrides)
     from cli.unfinished import mend
     from components.deploy.listing import listed
+    from serving.targets.opening import target_of
 
     mend(loaded)
-    found = listed(loaded.models_dir, loaded.run.name)
+    found = listed(target_of(loaded))
     if as_json:
         import json
 

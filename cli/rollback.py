@@ -22,10 +22,10 @@ def rollback(run_file: str, profile: str | None, overrides: tuple[str, ...], to:
     loaded = load_run_file(run_file, profile, overrides)
     from components.deploy.rollback import roll_back
     from pipelines.workspace import Workspace
+    from serving.targets.opening import target_of
 
     done = roll_back(
-        loaded.models_dir,
-        loaded.run.name,
+        target_of(loaded, progress=lambda message, *_: click.echo(message, err=True)),
         to=to,
         reason=reason,
         uri=Workspace(loaded).tracking_uri(loaded),

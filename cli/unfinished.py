@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from estafet.errors import ServiceUnavailable
 from estafet.runfile import LoadedRunFile
+
+if TYPE_CHECKING:
+    from serving.targets.protocol import Memory
+
+
+def _is_unfinished(memory: Memory) -> bool:
+    """Whether there is a journal, be it one that nobody understands."""
+    from serving.targets.journal import JOURNAL_FILE
+
+    try:
+        return memory.read(JOURNAL_FILE) is not None
+    except ValueError:
+        return True
 
 
 def mend(loaded: LoadedRunFile) -> None:
@@ -14,11 +29,11 @@ def mend(loaded: LoadedRunFile) -> None:
     Raises:
         DataError: The journal cannot be understood.
     """
-    from serving.targets.journal import Journal, locked
-    from serving.targets.local import LocalTarget
+    from serving.targets.journal import locked
+    from serving.targets.opening import target_of
 
-    target = LocalTarget(loaded.models_dir, loaded.run.name)
-    if not Journal(target.release_folder).path.exists():
+    target = target_of(loaded)
+    if not target.exists() or not _is_unfinished(target.memory):
         return
     from components.deploy.recovery import recover
     from pipelines.workspace import Workspace

@@ -68,7 +68,9 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
     if run.tune.enabled:
         made_from += [settings["tune"], code["tune"].digest]
     recipe = fingerprint(*made_from)
-    champion = _champion(loaded.models_dir / run.name, recipe) if run.evaluate.compare_with_champion else ""
+    # What is served from a bucket cannot be scored where `evaluate` runs: it says that there is no champion.
+    compares = run.evaluate.compare_with_champion and "://" not in loaded.models_address
+    champion = _champion(loaded.models_dir / run.name, recipe) if compares else ""
     values: dict[str, Any] = {
         "name": run.name,
         "notify": run.notify.model_dump(mode="json", exclude_none=True),
@@ -77,7 +79,7 @@ def training_arguments(loaded: LoadedRunFile, tracking_uri: str) -> TrainingArgu
         "champion": champion,
         "champion_fingerprint": _fingerprint_of(champion),
         "registry": fingerprint(without_credentials(tracking_uri)),
-        "models_dir": str(loaded.models_dir),
+        "models_dir": loaded.models_address,
     }
     values |= {f"{step}_settings": chosen for step, chosen in settings.items()}
     values |= {f"{step}_code": found.digest for step, found in code.items()}

@@ -86,10 +86,11 @@ def cluster_arguments(loaded: LoadedRunFile) -> Mapping[str, Any]:
                 hint=f"upload it and set data.{key} to its gs:// address, for example in a `production` profile.",
             )
     models_dir = loaded.run.deploy.models_dir
-    if models_dir is None or not models_dir.startswith("/"):
+    if models_dir is None or not models_dir.startswith(("/", "gs://")):
         raise ConfigError(
             f"deploy.models_dir is {models_dir or 'not set'}, which means nothing on a cluster.",
-            hint="set it to the absolute path of a volume that the steps and the model server share.",
+            hint="set it to a gs:// address with deploy.target tensorflow-serving or kserve, or to the absolute path "
+            "of a volume that the steps and the model server share.",
         )
     arguments = dict(training_arguments(loaded, loaded.run.cluster.tracking_uri or "").values)
     return {**arguments, "models_dir": models_dir}

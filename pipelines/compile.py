@@ -10,6 +10,7 @@ from kfp import compiler
 from estafet.errors import ConfigError
 from estafet.files import replacing
 from estafet.runfile import RunFile
+from estafet.runfile.release import LOCAL
 from estafet.runfile.study_storage import is_server
 from pipelines.cluster_settings import ClusterSettings
 from pipelines.monitoring import monitoring_pipeline
@@ -21,8 +22,9 @@ PIPELINES = ("training", "monitoring")
 def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "training") -> Path:
     """Write a pipeline of a run file as IR YAML.
 
-    Only the graph, the image, the deadline and the names of secrets come from the run file: settings and data are
-    parameters. Where `tune.storage` is a server and there are several `tune.workers`, each worker is a pod.
+    Only the graph, the image, the deadline, and the names of secrets and of the models' volume come from the run file:
+    settings and data are parameters. Where `tune.storage` is a server and there are several `tune.workers`, each worker
+    is a pod.
 
     Args:
         run: The run file.
@@ -43,6 +45,8 @@ def compile_pipeline(run: RunFile, path: str | Path, *, pipeline: str = "trainin
         round(run.cluster.timeout_hours * 3600),
         run.cluster.tracking_uri,
         run.cluster.storage_secret,
+        run.deploy.servers.volume_claim if run.deploy.target != LOCAL else None,
+        run.deploy.models_dir,
     )
     if pipeline == "training":
         graph = training_pipeline(tuning=run.tune.enabled, tune_pods=_tune_pods(run), cluster=cluster)

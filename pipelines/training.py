@@ -95,7 +95,7 @@ def training_pipeline(
                         code=export_code,
                     )
                 )
-                on(
+                cluster.apply_models(
                     deploy(
                         servable=exported.outputs["servable"],
                         registered_version=exported.outputs["Output"],

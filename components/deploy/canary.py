@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from estafet.runfile.release import Canary as Settings
 from estafet.telemetry import Progress
-from serving.targets.canary import Counts, Marker, Report, read_reports, total
+from serving.targets.canary import Counts, Report, total
 
 LOOK_S = 1.0
 TAKE_UP_S = 30.0
@@ -44,8 +43,7 @@ class Verdict:
 
 def watch(
     settings: Settings,
-    folder: Path,
-    marker: Marker,
+    look: Callable[[], list[Report]],
     *,
     load_timeout_s: float,
     progress: Progress,
@@ -56,8 +54,7 @@ def watch(
 
     Args:
         settings: The section `deploy.canary`.
-        folder: The model's release folder, in which servers report.
-        marker: The canary.
+        look: Returns what the servers say of the canary.
         load_timeout_s: Seconds that a server has to load the version.
         progress: Told how it goes.
         clock: The time in seconds.
@@ -76,10 +73,13 @@ def watch(
             return _nobody(settings, waited_s, bool(reports))
         progress("waiting for a server to take up the canary")
         sleep(LOOK_S)
-        reports = read_reports(folder, marker)
+        reports = look()
     until = clock() + 60 * settings.minutes
     while True:
-        reports = read_reports(folder, marker) or reports
+        reports = look() or reports
+        problem = next((report.problem for report in reports if report.problem), "")
+        if problem:
+            return Verdict(False, problem)
         is_over = clock() >= until
         verdict = judge(settings, reports, is_over=is_over)
         if verdict is not None:

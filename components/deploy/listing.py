@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from serving.targets import canary
-from serving.targets.history import History, Released, load_release
-from serving.targets.local import LocalTarget
+from serving.targets.history import History, Released
+from serving.targets.protocol import Target
 
 SERVING, CANARY, PREVIOUS, ROLLED_BACK, REMOVED = "serving", "canary", "previous", "rolled back", "removed"
 
@@ -28,25 +26,22 @@ class Listed:
     about: Released | None
 
 
-def listed(models_dir: str | Path, name: str) -> list[Listed]:
+def listed(target: Target) -> list[Listed]:
     """Return the versions of a model, newest first.
 
     Args:
-        models_dir: Folder with one sub-folder for each served model.
-        name: The model.
+        target: The model, and where it is served.
 
     Raises:
         DataError: The history cannot be understood.
     """
-    target = LocalTarget(models_dir, name)
     published, withdrawn, history = target.versions(), target.withdrawn(), History(target)
-    marker = canary.read_marker(target.release_folder)
+    marker = target.marker()
     tried = marker.canary if marker is not None and marker.stable in published else None
     serving = next((number for number in published if number != tried), None)
     found = []
     for number in sorted({*published, *withdrawn, *history.versions}, reverse=True):
-        folder = published.get(number) or withdrawn.get(number)
-        about = history.get(number) or _of_folder(number, folder)
+        about = history.get(number) or _of_papers(target, number)
         if number == serving:
             state = SERVING
         elif number in published:
@@ -57,6 +52,6 @@ def listed(models_dir: str | Path, name: str) -> list[Listed]:
     return found
 
 
-def _of_folder(number: int, folder: Path | None) -> Released | None:
-    release = load_release(folder) if folder is not None else None
+def _of_papers(target: Target, number: int) -> Released | None:
+    release = target.papers(number)
     return Released.of(number, release) if release is not None else None

@@ -6,15 +6,14 @@ Everything here may be done twice: whatever was killed half-way is done again by
 from __future__ import annotations
 
 from serving import registry
-from serving.targets import canary
-from serving.targets.history import History, Released, load_release, taken_back
+from serving.targets.history import History, Released, taken_back
 from serving.targets.journal import Entry, Journal
-from serving.targets.local import LocalTarget
+from serving.targets.protocol import Target
 
 ROLLED_BACK_TAGS = ("estafet.rolled_back", "estafet.rolled_back_by", "estafet.rolled_back_at")
 
 
-def promote(target: LocalTarget, journal: Journal, entry: Entry, uri: str | None) -> None:
+def promote(target: Target, journal: Journal, entry: Entry, uri: str | None) -> None:
     """Let a published version answer all requests, and point the champion's alias at it.
 
     Args:
@@ -25,8 +24,9 @@ def promote(target: LocalTarget, journal: Journal, entry: Entry, uri: str | None
 
     Raises:
         ServiceUnavailable: The registry did not answer; the version is served, and the next command sets the alias.
+        StepFailed: The servers do not take the version; the journal still says that it is to be promoted.
     """
-    canary.end(target.release_folder)
+    target.settle()
     if entry.number in target.versions():
         history = History(target)
         remember(target, history, entry.number, entry)
@@ -34,7 +34,7 @@ def promote(target: LocalTarget, journal: Journal, entry: Entry, uri: str | None
     journal.close()
 
 
-def take_back(target: LocalTarget, journal: Journal, entry: Entry, uri: str | None) -> None:
+def take_back(target: Target, journal: Journal, entry: Entry, uri: str | None) -> None:
     """Withdraw the versions that the journal names, and point the champion's alias at the one that is served then.
 
     The version gone back to is there before the first one goes, and the newest goes last, so that no server ever sees
@@ -56,7 +56,7 @@ def take_back(target: LocalTarget, journal: Journal, entry: Entry, uri: str | No
         remember(target, history, number, entry if entry.is_automatic else None)
         history.change(number, rolled_back=rolled_back)
         target.withdraw(number)
-    canary.end(target.release_folder)
+    target.settle(is_back=True)
     if entry.number:
         remember(target, history, entry.number)
         make_champion(target, history, entry.number, uri)
@@ -66,7 +66,7 @@ def take_back(target: LocalTarget, journal: Journal, entry: Entry, uri: str | No
     journal.close()
 
 
-def remember(target: LocalTarget, history: History, number: int, entry: Entry | None = None) -> None:
+def remember(target: Target, history: History, number: int, entry: Entry | None = None) -> None:
     """Put a version into the history, unless it stands there or no release of ours made it.
 
     Args:
@@ -75,8 +75,7 @@ def remember(target: LocalTarget, history: History, number: int, entry: Entry | 
         number: The version.
         entry: The journal's entry of its release, which knows better when that was and its number in the registry.
     """
-    folder = target.versions().get(number) or target.withdrawn().get(number)
-    release = load_release(folder) if folder is not None else None
+    release = target.papers(number)
     known = history.get(number)
     if release is not None and (known is None or known.fingerprint != release.fingerprint):
         about = Released.of(number, release)
@@ -87,7 +86,7 @@ def remember(target: LocalTarget, history: History, number: int, entry: Entry | 
         history.put(about)
 
 
-def make_champion(target: LocalTarget, history: History, number: int, uri: str | None) -> None:
+def make_champion(target: Target, history: History, number: int, uri: str | None) -> None:
     """Point the registry's alias at a version, unless the history says that it was done.
 
     A version that the registry does not know leaves the alias to nobody: it must not name one that is not served.
@@ -109,7 +108,7 @@ def make_champion(target: LocalTarget, history: History, number: int, uri: str |
     history.change(number, rolled_back=None, is_champion=uri is not None and bool(entry.registered_version))
 
 
-def _say_rolled_back(target: LocalTarget, entry: Released | None, uri: str) -> None:
+def _say_rolled_back(target: Target, entry: Released | None, uri: str) -> None:
     """Tag a version, and the run that made it, with why it was taken back and by whom."""
     if entry is None or entry.rolled_back is None:
         return

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from components.deploy.promotion import promote, take_back
-from serving.targets import canary
-from serving.targets.history import load_release
+from estafet.errors import StepFailed
 from serving.targets.journal import Entry, Journal, Stage
-from serving.targets.local import LocalTarget
+from serving.targets.protocol import Target
 
 KILLED = "the release was killed during its canary, which nobody watched any more"
 
 
-def recover(target: LocalTarget, journal: Journal, uri: str | None) -> str:
+def recover(target: Target, journal: Journal, uri: str | None) -> str:
     """Finish or undo what a killed command left; nothing where none did.
 
     Afterwards one whole version is served, and the champion's alias points at it.
@@ -33,8 +32,8 @@ def recover(target: LocalTarget, journal: Journal, uri: str | None) -> str:
     if entry.stage in (Stage.TESTING, Stage.PUBLISHING, Stage.CANARY):
         number = _published(target, entry)
         if number is None:
+            target.settle(is_back=True)
             target.remove_leftovers()
-            canary.end(target.release_folder)
             journal.close()
             return "a release that was killed before it was published has been removed"
         stage = Stage.ROLLING_BACK if entry.stage == Stage.CANARY else Stage.PROMOTING
@@ -43,11 +42,29 @@ def recover(target: LocalTarget, journal: Journal, uri: str | None) -> str:
             entry = undoing(entry, KILLED)
         journal.enter(entry)
     if entry.stage == Stage.PROMOTING:
-        promote(target, journal, entry, uri)
+        try:
+            promote_or_undo(target, journal, entry, uri)
+        except StepFailed as error:
+            return f"the release of version {entry.number}, which was killed, has been undone: {error.message}"
         return f"the release of version {entry.number}, which was killed, has been finished"
     take_back(target, journal, entry, uri)
     numbers = ", ".join(map(str, entry.withdraw))
     return f"the rollback from version {numbers}, which was killed, has been finished"
+
+
+def promote_or_undo(target: Target, journal: Journal, entry: Entry, uri: str | None) -> None:
+    """Let a version answer all requests, or take it back where the servers do not take it.
+
+    Raises:
+        StepFailed: They did not; the version that was served before is served.
+        ServiceUnavailable: The registry did not answer; the next command sets the alias.
+    """
+    try:
+        promote(target, journal, entry, uri)
+    except StepFailed as error:
+        undo = journal.enter(undoing(entry, error.message))
+        take_back(target, journal, undo, uri)
+        raise StepFailed(f"version {entry.number} was rolled back: {error.message}", hint=error.hint) from error
 
 
 def undoing(entry: Entry, reason: str) -> Entry:
@@ -62,12 +79,12 @@ def undoing(entry: Entry, reason: str) -> Entry:
     return entry.model_copy(update=changes)
 
 
-def _published(target: LocalTarget, entry: Entry) -> int | None:
+def _published(target: Target, entry: Entry) -> int | None:
     """Return the number under which a journal's release is published, or None where it is not."""
-    for number, folder in target.versions().items():
+    for number in target.versions():
         if number <= entry.previous:
             break
-        release = load_release(folder)
+        release = target.papers(number)
         if release is not None and release.fingerprint == entry.fingerprint:
             return number
     return None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.deploy.promotion import take_back
 from components.deploy.recovery import recover
 from estafet.errors import ConfigError
-from serving.targets.history import History, load_release
+from serving.targets.history import History
 from serving.targets.journal import Stage, begin, locked
-from serving.targets.local import LocalTarget
+from serving.targets.protocol import Target
 
 COMMAND = "estafet rollback"
 
@@ -32,8 +31,7 @@ class RolledBackTo:
 
 
 def roll_back(
-    models_dir: str | Path,
-    name: str,
+    target: Target,
     *,
     to: int | None = None,
     reason: str = "",
@@ -43,8 +41,7 @@ def roll_back(
     """Serve an earlier version, or one that was taken back.
 
     Args:
-        models_dir: Folder with one sub-folder for each served model.
-        name: The model.
+        target: The model, and where it is served.
         to: The version; the one before the served one where none is given.
         reason: Why, for the history and MLflow.
         uri: The registry; None where there is none.
@@ -57,9 +54,8 @@ def roll_back(
         ConfigError: There is no such version, or none before the served one.
         ServiceUnavailable: A release is going on; or the registry did not answer, and the next command sets the alias.
     """
-    target = LocalTarget(models_dir, name)
-    if not target.folder.is_dir():
-        raise ConfigError(f"no version of '{name}' was ever released.", hint="`estafet run` releases one.")
+    if not target.exists():
+        raise ConfigError(f"no version of '{target.name}' was ever released.", hint="`estafet run` releases one.")
     with locked(target) as journal:
         recovered = recover(target, journal, uri)
         if recovered:
@@ -78,7 +74,7 @@ def roll_back(
     return RolledBackTo(number, withdraw, recovered)
 
 
-def _chosen(target: LocalTarget, to: int | None) -> int:
+def _chosen(target: Target, to: int | None) -> int:
     """Return the version to go back to: the one asked for, or the one before; what was withdrawn is not among those."""
     published, withdrawn = list(target.versions()), target.withdrawn()
     if to is None:
@@ -89,18 +85,17 @@ def _chosen(target: LocalTarget, to: int | None) -> int:
         raise ConfigError(f"version {to} of '{target.name}' is the one that is served.", hint=_hint(target))
     if to not in published and to not in withdrawn:
         raise ConfigError(f"there is no version {to} of '{target.name}' any more.", hint=_hint(target))
-    folder = target.versions().get(to) or withdrawn[to]
-    if load_release(folder) is None and History(target).get(to) is not None:
+    if target.papers(to) is None and History(target).get(to) is not None:
         raise ConfigError(f"version {to} of '{target.name}' is damaged: it has lost its papers.", hint=_hint(target))
     return to
 
 
-def _none_before(target: LocalTarget, published: list[int]) -> str:
+def _none_before(target: Target, published: list[int]) -> str:
     served = f"version {published[0]}, the served one" if published else "any"
     return f"there is no version of '{target.name}' before {served}."
 
 
-def _hint(target: LocalTarget) -> str:
+def _hint(target: Target) -> str:
     served = target.newest()
     others = sorted({*target.versions(), *target.withdrawn()} - ({served[0]} if served else set()))
     if not others:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.deploy import canary as trial
 from components.deploy.promotion import promote, remember, take_back
-from components.deploy.recovery import recover, undoing
+from components.deploy.recovery import promote_or_undo, recover, undoing
 from components.deploy.warmup import write_warm_up
 from estafet.errors import EstafetError, GateRefused, StepFailed
 from estafet.release import Release, Smoke
@@ -16,11 +16,10 @@ from estafet.runfile.steps import DeploySettings as Settings
 from estafet.telemetry import Progress
 from estafet.tracking import MlflowTracker, Tracker
 from serving import registry
-from serving.targets import canary, checksums
-from serving.targets.history import History, load_release
+from serving.targets import checksums
+from serving.targets.history import History
 from serving.targets.journal import Entry, Journal, Stage, begin
-from serving.targets.local import LocalTarget
-from serving.targets.local import Stage as Staged
+from serving.targets.protocol import Address, Staged, Target
 
 COMMAND = "estafet run"
 
@@ -32,7 +31,7 @@ class Deployed:
     Attributes:
         version: The number under which the version is served.
         published: Whether it was published now; it was there already otherwise.
-        folder: The version's folder.
+        folder: Where the version is.
         registered_version: Its number in the registry; empty without MLflow.
         smoke_latency_s: Seconds that the smoke test's requests took; None where none were sent.
         removed: Older versions that were removed.
@@ -41,7 +40,7 @@ class Deployed:
 
     version: int
     published: bool
-    folder: Path
+    folder: Address
     registered_version: str = ""
     smoke_latency_s: float | None = None
     removed: tuple[int, ...] = ()
@@ -64,7 +63,7 @@ class Releasing:
     settings: Settings
     release: Release
     servable: Path
-    target: LocalTarget
+    target: Target
     tracker: Tracker
     progress: Progress
 
@@ -81,7 +80,7 @@ class Releasing:
     def go(self, journal: Journal) -> Deployed:
         """Go through all stages; what ends one by an error leaves one whole version served."""
         served = self.target.newest()
-        papers = load_release(served[1]) if served is not None else None
+        papers = self.target.papers(served[0]) if served is not None else None
         if papers is not None and papers.fingerprint == self.release.fingerprint:
             return self._is_served(journal, *served)
         self._refuse_what_was_taken_back()
@@ -95,15 +94,16 @@ class Releasing:
             raise
         if self.uri is not None and entry.registered_version:
             self.progress("making it the champion")
-        promote(self.target, journal, entry, self.uri)
+        promote_or_undo(self.target, journal, entry, self.uri)
         removed = tuple(self.target.prune(self.settings.keep_versions))
         self.tracker.log_parameters({"served_version": entry.number, "fingerprint": self.release.fingerprint})
         self.tracker.log_metrics({"smoke_latency_s": latency_s})
-        folder = self.target.folder / str(entry.number)
+        folder = self.target.versions()[entry.number]
         return Deployed(entry.number, True, folder, entry.registered_version, latency_s, removed, seen)
 
-    def _is_served(self, journal: Journal, number: int, folder: Path) -> Deployed:
-        """Nothing is to be released; the alias is set where that could not be done before."""
+    def _is_served(self, journal: Journal, number: int, folder: Address) -> Deployed:
+        """Nothing is to be released; servers follow changed settings, and the alias is set where it could not be."""
+        self.target.settle()
         registered_version = self.release.registered_version
         known = History(self.target).get(number)
         if self.uri is not None and registered_version and not (known is not None and known.is_champion):
@@ -149,7 +149,7 @@ class Releasing:
             stage = Stage.CANARY if share else Stage.PUBLISHING
             entry = journal.enter(entry.model_copy(update={"stage": stage, "number": number}))
             if share:
-                canary.begin(self.target.release_folder, stable=previous, canary=number, share=share)
+                self.target.begin_canary(stable=previous, tried=number, share=share)
             number = staged.publish(number)
         return entry.model_copy(update={"number": number}), latency_s
 
@@ -181,11 +181,10 @@ class Releasing:
             GateRefused: It was found wanting, and is withdrawn.
         """
         remember(self.target, History(self.target), entry.number, entry)
-        marker = canary.read_marker(self.target.release_folder)
+        marker = self.target.marker()
         verdict = trial.watch(
             self.settings.canary,
-            self.target.release_folder,
-            marker,
+            lambda: self.target.reports(marker),
             load_timeout_s=self.settings.smoke_timeout_s,
             progress=self.progress,
         )

@@ -12,7 +12,7 @@ from estafet.runfile.steps import DeploySettings as Settings
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
 from serving.targets.journal import locked
-from serving.targets.local import LocalTarget
+from serving.targets.opening import open_target
 
 EXTRA_WAIT_S = 600
 """Seconds that a release waits for another one, beyond what that one's canary takes."""
@@ -32,7 +32,7 @@ def deploy(
     Args:
         settings: The `deploy` section and the model's name.
         servable_folder: A version as `export` wrote it.
-        models_dir: Folder with one sub-folder for each served model.
+        models_dir: Folder, or `gs://` address, with one sub-folder for each served model.
         registered_version: The version's number in the MLflow registry; it becomes the served number where it is
             above all others.
         progress: Told what is being done.
@@ -43,7 +43,9 @@ def deploy(
 
     Raises:
         DataError: The folder is no release, one of another model, or damaged.
-        StepFailed: The smoke test failed; nothing was published.
+        StepFailed: The smoke test failed, and nothing was published; or a cluster's servers did not take the version,
+            and serve what they served before.
+        ConfigError: The target cannot be reached, or does not allow what a release does.
         GateRefused: The canary was found wanting and rolled back; or a person has rolled this very model back.
         ServiceUnavailable: The version is served, but the registry did not take its alias; running again mends that.
             Or another release is going on.
@@ -56,7 +58,7 @@ def deploy(
             hint="deploy it with the run file that it was made with.",
         )
     release = release.model_copy(update={"registered_version": registered_version or release.registered_version})
-    target = LocalTarget(models_dir, settings.name)
+    target = open_target(settings, str(models_dir), settings.name, progress=progress)
     running = Releasing(settings, release, Path(servable_folder), target, tracker, progress)
     wait_s = EXTRA_WAIT_S + (60 * settings.canary.minutes if settings.canary.share else 0)
     with locked(target, wait_s=wait_s, waiting=progress) as journal:

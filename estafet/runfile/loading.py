@@ -44,9 +44,25 @@ class LoadedRunFile:
 
     @property
     def models_dir(self) -> Path:
-        """Absolute path of the folder of served models."""
+        """Absolute path of the folder of served models.
+
+        Raises:
+            ConfigError: They are in a bucket.
+        """
         given = self.run.deploy.models_dir
+        if given and "://" in given:
+            raise ConfigError(
+                f"the served models are in '{given}', and this command needs them in a folder of this machine.",
+                hint="copy the versions (`gcloud storage cp -r`), and give the folder with `--set deploy.target=local "
+                "--set deploy.models_dir=FOLDER`.",
+            )
         return (self.folder / given).resolve() if given else self.workspace / "models"
+
+    @property
+    def models_address(self) -> str:
+        """Where served models are: the absolute path of a folder, or the address of a bucket's folder."""
+        given = self.run.deploy.models_dir
+        return given if given and "://" in given else str(self.models_dir)
 
     @property
     def sources(self) -> tuple[str, ...]:

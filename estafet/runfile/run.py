@@ -12,7 +12,7 @@ from estafet.runfile.evaluate import Evaluate
 from estafet.runfile.model import Model
 from estafet.runfile.monitor import Monitor
 from estafet.runfile.optimise import misfit_of as unmeasurable
-from estafet.runfile.release import Deploy, Export, Serve
+from estafet.runfile.release import Deploy, Export, Serve, misfit_of_name
 from estafet.runfile.section import Section
 from estafet.runfile.services import Cluster, Notify, Tracking
 from estafet.runfile.tasks import Task
@@ -75,6 +75,12 @@ class RunFile(Section):
     @model_validator(mode="after")
     def _trains_members_that_there_can_be(self) -> RunFile:
         if found := misfit_of(self.train, self.data, self.task, self.model.build):
+            raise _at(*found)
+        return self
+
+    @model_validator(mode="after")
+    def _is_served_under_a_name_that_a_cluster_takes(self) -> RunFile:
+        if found := misfit_of_name(self.deploy, self.name):
             raise _at(*found)
         return self
 

@@ -69,6 +69,28 @@ def answering(uri: str) -> Iterator[None]:
         raise refusal(uri, error) from error
 
 
+@contextmanager
+def writing(uri: str) -> Iterator[None]:
+    """Turn the storage's errors into ours while the block writes to it."""
+    try:
+        with answering(uri):
+            yield
+    except DataError as error:
+        status = getattr(error.__cause__, "code", None)
+        if status == 404:
+            raise DataError(
+                f"there is no bucket for '{uri}', or nobody but its owner may know of it.",
+                hint="make it (gcloud storage buckets create), or correct deploy.models_dir.",
+            ) from error.__cause__
+        if status in (401, 403):
+            raise DataError(
+                f"'{uri}' may not be written: {_words(error.__cause__)}",
+                hint="grant the account storage.objects.create, .get, .list and .delete on the bucket (the role "
+                f"Storage Object User); on a cluster that is the service account of the pipeline's pods. {SIGN_IN}",
+            ) from error.__cause__
+        raise
+
+
 def refusal(uri: str, error: Exception) -> DataError | ServiceUnavailable:
     """Return what one of the storage's errors means for who wants to read `uri`."""
     from google.auth.exceptions import GoogleAuthError

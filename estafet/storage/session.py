@@ -23,19 +23,23 @@ RETRY_S = 60
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 8.0
 """How long is waited before a request is repeated, at first and at most."""
 EMULATOR_VARIABLE = "STORAGE_EMULATOR_HOST"
-SCOPES = ("https://www.googleapis.com/auth/devstorage.read_only",)
+READING, WRITING = (f"https://www.googleapis.com/auth/devstorage.{what}" for what in ("read_only", "read_write"))
 SIGN_IN = "gcloud auth application-default login"
 
 
-def open_bucket(name: str) -> Bucket:
+def open_bucket(name: str, *, writes: bool = False) -> Bucket:
     """Return a bucket, without a request.
+
+    Args:
+        name: Its name.
+        writes: Whether it is written to, which takes a wider sign-in.
 
     Raises:
         ConfigError: No bucket can have this name, or the library is not installed.
         DataError: The credentials that the environment names cannot be read.
     """
     try:
-        return _client(os.environ.get(EMULATOR_VARIABLE)).bucket(name)
+        return _client(os.environ.get(EMULATOR_VARIABLE), WRITING if writes else READING).bucket(name)
     except ValueError as error:
         hint = "write gs://BUCKET/FOLDER; wildcards are for what follows the bucket."
         raise ConfigError(f"no bucket can be named '{name}': {error}", hint=hint) from error
@@ -59,7 +63,7 @@ def open_media(bucket: str, name: str, generation: int, first: int, last: int) -
     emulator = os.environ.get(EMULATOR_VARIABLE)
     path = f"/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
     return _media_session(emulator).get(
-        f"{_client(emulator).api_endpoint}{path}",
+        f"{_client(emulator, READING).api_endpoint}{path}",
         params={"alt": "media", "generation": generation},
         headers={"Range": f"bytes={first}-{last}", "Accept-Encoding": "gzip"},
         stream=True,
@@ -72,14 +76,14 @@ def _media_session(emulator: str | None) -> AuthorizedSession:
     from google.auth.transport.requests import AuthorizedSession
     from requests.adapters import HTTPAdapter
 
-    session = AuthorizedSession(_credentials(emulator))
+    session = AuthorizedSession(_credentials(emulator, READING))
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=NUM_CONNECTIONS))
     return session
 
 
-@lru_cache(maxsize=1)
-def _client(emulator: str | None) -> Client:
+@lru_cache(maxsize=2)
+def _client(emulator: str | None, scope: str) -> Client:
     try:
         from google.auth.exceptions import DefaultCredentialsError
         from google.cloud import storage
@@ -89,7 +93,7 @@ def _client(emulator: str | None) -> Client:
             hint="pip install 'estafet[storage]'",
         ) from error
     try:
-        return storage.Client(project=None, credentials=_credentials(emulator))
+        return storage.Client(project=None, credentials=_credentials(emulator, scope))
     except DefaultCredentialsError as error:
         raise DataError(
             f"the credentials for Google Cloud cannot be read: {error}",
@@ -97,8 +101,8 @@ def _client(emulator: str | None) -> Client:
         ) from error
 
 
-@lru_cache(maxsize=1)
-def _credentials(emulator: str | None) -> Credentials:
+@lru_cache(maxsize=2)
+def _credentials(emulator: str | None, scope: str) -> Credentials:
     """Return what the environment signs in with, or else nobody's: a public bucket needs none."""
     import google.auth
     from google.auth.credentials import AnonymousCredentials
@@ -107,7 +111,7 @@ def _credentials(emulator: str | None) -> Credentials:
     if emulator:
         return AnonymousCredentials()
     try:
-        return google.auth.default(scopes=SCOPES)[0]
+        return google.auth.default(scopes=(scope,))[0]
     except DefaultCredentialsError:
         if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             raise
@@ -116,4 +120,4 @@ def _credentials(emulator: str | None) -> Credentials:
 
 def credentials() -> Credentials:
     """Return what requests are signed with."""
-    return _credentials(os.environ.get(EMULATOR_VARIABLE))
+    return _credentials(os.environ.get(EMULATOR_VARIABLE), READING)

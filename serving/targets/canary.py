@@ -95,10 +95,15 @@ class Report(BaseModel):
     canary: Counts = Counts()
 
 
+def new_marker(*, stable: int, canary: int, share: float) -> Marker:
+    """Return a canary that is told from all others."""
+    return Marker(id=secrets.token_hex(8), stable=stable, canary=canary, share=share)
+
+
 def begin(folder: Path, *, stable: int, canary: int, share: float) -> Marker:
     """Tell the servers of a model's release folder to give a share of the requests to a version that will appear."""
     end(folder)
-    marker = Marker(id=secrets.token_hex(8), stable=stable, canary=canary, share=share)
+    marker = new_marker(stable=stable, canary=canary, share=share)
     (folder / REPORTS_FOLDER).mkdir()
     write_json(folder / MARKER_FILE, marker.model_dump())
     return marker

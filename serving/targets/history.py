@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from estafet.errors import DataError
-from estafet.files import read_json, write_json
 from estafet.release import Release, now
-from serving.targets.local import LocalTarget
+from serving.targets.protocol import Target
 
 HISTORY_FILE = "history.json"
 
@@ -67,20 +65,20 @@ class Released(_Part):
 class History:
     """The history of one model; only who holds the release lock may write it."""
 
-    def __init__(self, target: LocalTarget):
+    def __init__(self, target: Target):
         """Read it.
 
         Raises:
             DataError: It cannot be understood.
         """
-        self._path = target.release_folder / HISTORY_FILE
+        self._memory = target.memory
         try:
-            entries = [Released.model_validate(entry) for entry in read_json(self._path)["versions"]]
-        except FileNotFoundError:
-            entries = []
+            found = self._memory.read(HISTORY_FILE)
+            entries = [Released.model_validate(entry) for entry in found["versions"]] if found is not None else []
         except (ValueError, KeyError, TypeError) as error:
+            where = self._memory.where(HISTORY_FILE)
             raise DataError(
-                f"the history of releases '{self._path}' cannot be understood: {str(error).splitlines()[0]}.",
+                f"the history of releases '{where}' cannot be understood: {str(error).splitlines()[0]}.",
                 hint="another version of Estafet wrote it, or it is damaged; it can be removed: versions stay.",
             ) from error
         self.versions = {entry.number: entry for entry in entries}
@@ -93,7 +91,9 @@ class History:
         """Remember a version."""
         self.versions[entry.number] = entry
         numbers = sorted(self.versions)
-        write_json(self._path, {"versions": [self.versions[number].model_dump(mode="json") for number in numbers]})
+        self._memory.write(
+            HISTORY_FILE, {"versions": [self.versions[number].model_dump(mode="json") for number in numbers]}
+        )
 
     def change(self, number: int, **changes: object) -> None:
         """Remember something else of a version; nothing where there is no such version."""
@@ -121,11 +121,3 @@ class History:
 def taken_back(reason: str, by: str, *, is_automatic: bool) -> RolledBack:
     """Return that a version is taken back now."""
     return RolledBack(reason=reason, by=by, when=now(), is_automatic=is_automatic)
-
-
-def load_release(version_dir: Path) -> Release | None:
-    """Return what a version's folder says of itself, or None for one that no release of ours put there."""
-    try:
-        return Release.load(version_dir)
-    except (DataError, ValueError, OSError):
-        return None

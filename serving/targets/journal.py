@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import getpass
 import os
 import time
@@ -11,19 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from estafet.errors import DataError, ServiceUnavailable
-from estafet.files import read_json, write_json
 from estafet.release import now
-from serving.targets.local import LocalTarget
+from serving.targets.protocol import Memory, Target
 
 JOURNAL_FILE = "journal.json"
-LOCK_FILE = "lock"
 LOOK_S = 0.5
-_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Stage(StrEnum):
@@ -69,9 +63,9 @@ class Entry(BaseModel):
 class Journal:
     """The journal of one model; only who holds its lock may use it."""
 
-    def __init__(self, folder: Path):
-        """Keep it in a model's release folder."""
-        self.path = folder / JOURNAL_FILE
+    def __init__(self, memory: Memory):
+        """Keep it in what a model's releases remember."""
+        self._memory = memory
 
     def read(self) -> Entry | None:
         """Return what is in progress, or None.
@@ -80,28 +74,28 @@ class Journal:
             DataError: It cannot be understood.
         """
         try:
-            return Entry.model_validate(read_json(self.path))
-        except FileNotFoundError:
-            return None
+            found = self._memory.read(JOURNAL_FILE)
+            return None if found is None else Entry.model_validate(found)
         except ValueError as error:
+            where = self._memory.where(JOURNAL_FILE)
             raise DataError(
-                f"the release journal '{self.path}' cannot be understood: {str(error).splitlines()[0]}.",
+                f"the release journal '{where}' cannot be understood: {str(error).splitlines()[0]}.",
                 hint="another version of Estafet wrote it, or it is damaged; look at it, then remove it.",
             ) from error
 
     def enter(self, entry: Entry) -> Entry:
         """Write what is about to be done, before it is."""
-        write_json(self.path, entry.model_dump(mode="json"))
+        self._memory.write(JOURNAL_FILE, entry.model_dump(mode="json"))
         return entry
 
     def close(self) -> None:
         """Say that it is done."""
-        self.path.unlink(missing_ok=True)
+        self._memory.remove(JOURNAL_FILE)
 
 
 @contextmanager
 def locked(
-    target: LocalTarget, *, wait_s: float = 0, waiting: Callable[[str], None] = lambda message: None
+    target: Target, *, wait_s: float = 0, waiting: Callable[[str], None] = lambda message: None
 ) -> Iterator[Journal]:
     """Keep other releases of a model out while the block runs.
 
@@ -112,24 +106,21 @@ def locked(
 
     Raises:
         ServiceUnavailable: Another one is going on.
-        ConfigError: The folder cannot be written.
+        ConfigError: The place cannot be written.
     """
-    target.prepare()
-    deadline = time.monotonic() + wait_s
-    with (target.release_folder / LOCK_FILE).open("a+") as file:
-        while not _taken(file.fileno()):
+    lock, deadline = target.lock(), time.monotonic() + wait_s
+    try:
+        while not lock.take():
             if time.monotonic() >= deadline:
-                file.seek(0)
                 raise ServiceUnavailable(
-                    f"another release of '{target.name}' is going on (process {file.read().strip() or 'unknown'}).",
+                    f"another release of '{target.name}' is going on ({lock.holder()}).",
                     hint="wait until it has ended, then run the same command again.",
                 )
             waiting("waiting for another release")
             time.sleep(LOOK_S)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield Journal(target.release_folder)
+        yield Journal(target.memory)
+    finally:
+        lock.close()
 
 
 def begin(by: str, **about: object) -> Entry:
@@ -139,14 +130,3 @@ def begin(by: str, **about: object) -> Entry:
     except (OSError, KeyError):  # an account without a name, as in a container
         user = str(os.getuid())
     return Entry(by=f"{user}, {by}", started=now(), **about)
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return True

@@ -19,8 +19,10 @@ from pathlib import Path
 from types import TracebackType
 
 from estafet.errors import ConfigError, DataError
+from estafet.release import Release
 from estafet.versions import find_versions, newest_version
-from serving.targets import checksums
+from serving.targets import canary, checksums
+from serving.targets.folder_memory import FolderLock, FolderMemory
 
 STAGE_PREFIX = ".tmp-"
 RELEASE_FOLDER = ".release"
@@ -35,6 +37,7 @@ class LocalTarget:
     Attributes:
         folder: The model's folder.
         release_folder: Folder for what releases remember; servers take it for no version.
+        memory: What they remember.
     """
 
     def __init__(self, models_dir: str | Path, name: str):
@@ -42,7 +45,12 @@ class LocalTarget:
         self.name = name
         self.folder = Path(models_dir) / name
         self.release_folder = self.folder / RELEASE_FOLDER
+        self.memory = FolderMemory(self.release_folder)
         self._withdrawn_folder = self.release_folder / WITHDRAWN_FOLDER
+
+    def exists(self) -> bool:
+        """Whether anything was ever released."""
+        return self.folder.is_dir()
 
     def versions(self) -> dict[int, Path]:
         """Return the published versions, newest first; none where nothing was published yet."""
@@ -56,14 +64,24 @@ class LocalTarget:
         """Return the versions that were taken back, newest first; no server sees them."""
         return find_versions(self._withdrawn_folder) if self._withdrawn_folder.is_dir() else {}
 
-    def prepare(self) -> None:
-        """Make the folders that a release writes into.
+    def papers(self, number: int) -> Release | None:
+        """Return what a version's folder says of itself, or None for one that no release of ours put there."""
+        folder = self.versions().get(number) or self.withdrawn().get(number)
+        if folder is None:
+            return None
+        try:
+            return Release.load(folder)
+        except (DataError, ValueError, OSError):
+            return None
+
+    def lock(self) -> FolderLock:
+        """Return the lock of this model's releases, not taken.
 
         Raises:
-            ConfigError: They cannot be made.
+            ConfigError: The folder cannot be written.
         """
         try:
-            self.release_folder.mkdir(parents=True, exist_ok=True)
+            return FolderLock(self.release_folder)
         except (PermissionError, FileExistsError, NotADirectoryError) as error:
             raise self._unwritable(error) from error
 
@@ -133,6 +151,22 @@ class LocalTarget:
             shutil.rmtree(grave, ignore_errors=True)
         return removed
 
+    def begin_canary(self, *, stable: int, tried: int, share: float) -> canary.Marker:
+        """Tell the servers of the folder to give a share of the requests to a version that will appear."""
+        return canary.begin(self.release_folder, stable=stable, canary=tried, share=share)
+
+    def marker(self) -> canary.Marker | None:
+        """Return what the servers were told of a canary, or None where there is none."""
+        return canary.read_marker(self.release_folder)
+
+    def reports(self, marker: canary.Marker) -> list[canary.Report]:
+        """Return what the servers of the folder say of a canary."""
+        return canary.read_reports(self.release_folder, marker)
+
+    def settle(self, *, is_back: bool = False) -> None:
+        """End a canary: servers go over to the newest version by themselves."""
+        canary.end(self.release_folder)
+
     def _unwritable(self, error: OSError) -> ConfigError:
         return ConfigError(
             f"the folder '{self.folder}' cannot be written: {error.strerror}.",
@@ -190,7 +224,7 @@ class Stage:
 
     def sync(self) -> None:
         """See to it that every file of the copy is on disk."""
-        _sync_tree(self.version_dir)
+        sync_tree(self.version_dir)
 
     def publish(self, wanted: int | None = None) -> int:
         """Give the copy its number, in one rename.
@@ -238,8 +272,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
+def sync_tree(folder: Path, *, deep: bool = True) -> None:
+    """See to it that a folder is on disk, with all that is in it (`deep`), or only its list of names."""
+    for path in folder.rglob("*") if deep else ():
         _sync(path)
     _sync(folder)
 

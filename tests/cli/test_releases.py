@@ -110,7 +110,7 @@ def left_in_its_canary(target: LocalTarget) -> None:
     """Leave version 2 as a release that was killed in its canary would."""
     papers = Release.load(target.versions()[2]).fingerprint
     about = {"number": 2, "previous": 1, "fingerprint": papers}
-    Journal(target.release_folder).enter(begin("estafet run", stage=Stage.CANARY, **about))
+    Journal(target.memory).enter(begin("estafet run", stage=Stage.CANARY, **about))
 
 
 def test_a_release_that_was_killed_is_mended_first_and_said(run_file, released, target):

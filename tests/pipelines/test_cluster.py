@@ -35,6 +35,17 @@ def test_a_submitted_run_carries_every_parameter_and_ends_in_the_experiment_of_i
     assert wait_for(submitted, timeout_s=20) == "SUCCEEDED"
 
 
+def test_models_may_go_to_a_bucket_that_the_clusters_servers_read(run_file, kubeflow, monkeypatch):
+    monkeypatch.setattr("estafet.provenance._remote_files", lambda source: [])
+    over = ["data.source=gs://bucket/data.csv", "deploy.models_dir=gs://bucket/models", "deploy.target=kserve"]
+
+    submit_training(load(run_file, overrides=over), kubeflow.url)
+
+    given = kubeflow.runs[0]["runtime_config"]["parameters"]
+    assert (given["models_dir"], given["champion"]) == ("gs://bucket/models", "")
+    assert given["deploy_settings"]["target"] == "kserve"
+
+
 def test_waiting_for_a_run_that_fails_ends_with_its_state(cluster_run, kubeflow):
     kubeflow.final_state = "FAILED"
 

@@ -129,6 +129,18 @@ def test_pods_tune_only_where_several_can_meet_on_a_server(tune, tmp_path):
     assert "tune-worker" not in compile_pipeline(run, tmp_path / "p.yaml").read_text()
 
 
+def test_the_step_that_releases_gets_the_volume_of_the_served_models(tmp_path):
+    deploy = {"target": "kserve", "models_dir": "/mnt/models", "servers": {"volume_claim": "models"}}
+    run = RunFile(name="digits", task="image_classification", data={"source": "data"}, deploy=deploy)
+
+    _, platform = yaml.safe_load_all(compile_pipeline(run, tmp_path / "p.yaml").read_text())
+
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    mounts = {name: each["pvcMount"] for name, each in executors.items() if "pvcMount" in each}
+    assert list(mounts) == ["exec-deploy"]
+    assert [(each["constant"], each["mountPath"]) for each in mounts["exec-deploy"]] == [("models", "/mnt/models")]
+
+
 def test_a_compiled_pipeline_must_be_a_yaml_file(tmp_path):
     with pytest.raises(ConfigError, match=r"a \.yaml file"):
         compile_pipeline(RUN, tmp_path / "pipeline.json")

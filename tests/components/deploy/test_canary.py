@@ -12,6 +12,7 @@ from estafet.errors import GateRefused
 from estafet.runfile.release import Canary
 from serving.targets import canary
 from serving.targets.canary import Counts, Report
+from serving.targets.local import LocalTarget
 
 
 def counts(num_requests: int, num_errors: int = 0, latency_s: float = 0.010) -> Counts:
@@ -86,7 +87,12 @@ def watched(folder, settings, events=()):
     marker = canary.begin(folder, stable=1, canary=2, share=0.5)
     clock = Clock({at: (lambda event=event: event(marker)) for at, event in dict(events).items()})
     verdict = watch(
-        settings, folder, marker, load_timeout_s=90, progress=lambda *_: None, clock=clock, sleep=clock.sleep
+        settings,
+        lambda: canary.read_reports(folder, marker),
+        load_timeout_s=90,
+        progress=lambda *_: None,
+        clock=clock,
+        sleep=clock.sleep,
     )
     return verdict, clock.now
 
@@ -139,13 +145,14 @@ def test_reports_of_an_earlier_canary_do_not_count(tmp_path):
 
 
 @pytest.fixture
-def tried(monkeypatch, settings):
+def tried(monkeypatch, settings, tmp_path):
     """Settings with a canary, and a function that says how it ends."""
     seen = []
 
     def ends(is_good: bool, reason: str):
-        def watching(settings, folder, marker, **_):
-            seen.append((marker.stable, marker.canary, marker.share, canary.read_marker(folder) == marker))
+        def watching(settings, look, **_):
+            marker = canary.read_marker(tmp_path / "toy" / ".release")
+            seen.append((marker.stable, marker.canary, marker.share, look()))
             return trial.Verdict(is_good, reason)
 
         monkeypatch.setattr(trial, "watch", watching)
@@ -160,7 +167,7 @@ def test_a_good_canary_is_promoted(tmp_path, light_release, untested, tried):
     first = deploy(settings, light_release("a"), tmp_path)
     second = deploy(settings, light_release("b"), tmp_path)
 
-    assert seen == [(1, 2, 0.1, True)]
+    assert seen == [(1, 2, 0.1, [])]
     assert (first.version, second.version) == (1, 2)
     assert summary(second).endswith(" · canary: 1 % failed")
     assert canary.read_marker(tmp_path / "toy" / ".release") is None
@@ -174,7 +181,10 @@ def test_a_bad_canary_is_withdrawn_and_may_be_tried_again(tmp_path, light_releas
 
     with pytest.raises(GateRefused, match=r"version 2 was rolled back in its canary: too slow\. Version 1 is served"):
         deploy(settings, bad, tmp_path)
-    after, second, first = [(each.number, each.state) for each in listed(tmp_path, "toy")], *listed(tmp_path, "toy")
+    after, second, first = (
+        [(each.number, each.state) for each in listed(LocalTarget(tmp_path, "toy"))],
+        *listed(LocalTarget(tmp_path, "toy")),
+    )
     ends(True, "fine")
     again = deploy(settings, bad, tmp_path)
 
@@ -196,4 +206,7 @@ def test_a_release_that_is_interrupted_in_its_canary_is_undone_at_once(
     with pytest.raises(KeyboardInterrupt):
         deploy(settings, light_release("b"), tmp_path)
 
-    assert [(each.number, each.state) for each in listed(tmp_path, "toy")] == [(2, "rolled back"), (1, "serving")]
+    assert [(each.number, each.state) for each in listed(LocalTarget(tmp_path, "toy"))] == [
+        (2, "rolled back"),
+        (1, "serving"),
+    ]

@@ -97,7 +97,7 @@ def three(tmp_path, light_release, settings, untested, fake_registry) -> LocalTa
     """Versions 1 and 2 published, 3 rolled back, 2 the champion; and a release to come with number 4."""
     for number in ("1", "2", "3"):
         deploy(settings, light_release(f"v{number}", registered_version=number), tmp_path / "models", tracker=TRACKER)
-    roll_back(tmp_path / "models", "toy", reason="bad", uri=URI)
+    roll_back(LocalTarget(tmp_path / "models", "toy"), reason="bad", uri=URI)
     return LocalTarget(tmp_path / "models", "toy")
 
 
@@ -117,8 +117,8 @@ def commands(tmp_path, light_release, settings) -> dict[str, tuple[Callable[[], 
         "release": (lambda: deploy(settings, folder, models_dir, tracker=TRACKER), {2, 4}),
         "good canary": (tried(True), {2, 4}),
         "bad canary": (tried(False), {2}),
-        "rollback": (lambda: roll_back(models_dir, "toy", uri=URI), {1, 2}),
-        "rollback to 3": (lambda: roll_back(models_dir, "toy", to=3, uri=URI), {2, 3}),
+        "rollback": (lambda: roll_back(LocalTarget(models_dir, "toy"), uri=URI), {1, 2}),
+        "rollback to 3": (lambda: roll_back(LocalTarget(models_dir, "toy"), to=3, uri=URI), {2, 3}),
     }
 
 
@@ -147,7 +147,7 @@ def test_whenever_a_command_is_killed_one_whole_version_is_served_and_the_next_c
         assert {before, number} <= allowed
         assert fake_registry.champion == Release.load(folder).registered_version == str(number)
         assert History(three).champion().number == number
-        assert Journal(three.release_folder).read() is None
+        assert Journal(three.memory).read() is None
         assert canary.read_marker(three.release_folder) is None
         assert {*three.versions(), *three.withdrawn()} >= {1, 2, 3}
         served.append(number)

@@ -15,6 +15,7 @@ from components.deploy.step import deploy
 from estafet.errors import GateRefused
 from estafet.runfile.release import Canary
 from serving.server.process import ServerProcess
+from serving.targets.local import LocalTarget
 
 from .conftest import add_papers
 
@@ -90,7 +91,7 @@ def test_a_canary_a_rollback_and_a_bad_canary_under_load(tmp_path, multiply, set
             second = deploy(with_canary, multiply(3.0), models_dir)
             load.wait_for(3.0)
             until_canary_ended = load.answers[: len(load.answers) - 50]
-            roll_back(models_dir, "toy")
+            roll_back(LocalTarget(models_dir, "toy"))
             load.wait_for(2.0)
             assert (second.version, load.failures) == (2, [])
             assert set(load.answers) == {2.0, 3.0}
@@ -101,4 +102,4 @@ def test_a_canary_a_rollback_and_a_bad_canary_under_load(tmp_path, multiply, set
 
     assert load.failures, "the canary takes another input, so its share of the requests had to fail"
     assert len(load.failures) < 0.6 * len(load.answers)
-    assert [each.state for each in listed(models_dir, "toy")] == ["rolled back", "rolled back", "serving"]
+    assert [each.state for each in listed(LocalTarget(models_dir, "toy"))] == ["rolled back", "rolled back", "serving"]

@@ -28,11 +28,11 @@ def models_dir(tmp_path, light_release, settings, untested, fake_registry) -> Pa
 
 
 def states(models_dir: Path) -> dict[int, str]:
-    return {each.number: each.state for each in listed(models_dir, "toy")}
+    return {each.number: each.state for each in listed(LocalTarget(models_dir, "toy"))}
 
 
 def test_the_version_before_is_served_and_the_alias_follows(models_dir, fake_registry):
-    done = roll_back(models_dir, "toy", reason="it is rude", uri=URI)
+    done = roll_back(LocalTarget(models_dir, "toy"), reason="it is rude", uri=URI)
 
     assert (done.number, done.withdrawn) == (2, (3,))
     assert states(models_dir) == {3: "rolled back", 2: "serving", 1: "previous"}
@@ -40,7 +40,7 @@ def test_the_version_before_is_served_and_the_alias_follows(models_dir, fake_reg
 
 
 def test_the_registry_and_the_run_that_made_it_say_why_and_by_whom(models_dir, fake_registry):
-    roll_back(models_dir, "toy", reason="it is rude", uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), reason="it is rude", uri=URI)
 
     for of in ("3", "run-3"):
         tags = fake_registry.tags(of)
@@ -49,14 +49,14 @@ def test_the_registry_and_the_run_that_made_it_say_why_and_by_whom(models_dir, f
 
 
 def test_going_further_back_takes_back_all_that_is_newer(models_dir):
-    assert roll_back(models_dir, "toy", to=1, uri=URI).withdrawn == (2, 3)
+    assert roll_back(LocalTarget(models_dir, "toy"), to=1, uri=URI).withdrawn == (2, 3)
     assert states(models_dir) == {3: "rolled back", 2: "rolled back", 1: "serving"}
 
 
 def test_a_version_that_was_rolled_back_can_be_brought_back(models_dir, fake_registry):
-    roll_back(models_dir, "toy", uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), uri=URI)
 
-    done = roll_back(models_dir, "toy", to=3, uri=URI)
+    done = roll_back(LocalTarget(models_dir, "toy"), to=3, uri=URI)
 
     assert (done.number, done.withdrawn) == (3, ())
     assert states(models_dir) == {3: "serving", 2: "previous", 1: "previous"}
@@ -65,15 +65,15 @@ def test_a_version_that_was_rolled_back_can_be_brought_back(models_dir, fake_reg
 
 
 def test_a_version_between_is_brought_back_before_the_newer_ones_go(models_dir):
-    roll_back(models_dir, "toy", to=1, uri=URI)
-    roll_back(models_dir, "toy", to=3, uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), to=1, uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), to=3, uri=URI)
 
-    assert roll_back(models_dir, "toy", to=2, uri=URI).withdrawn == (3,)
+    assert roll_back(LocalTarget(models_dir, "toy"), to=2, uri=URI).withdrawn == (3,)
     assert states(models_dir) == {3: "rolled back", 2: "serving", 1: "previous"}
 
 
 def test_a_model_that_a_person_took_back_does_not_come_again_by_itself(models_dir, tmp_path, settings):
-    roll_back(models_dir, "toy", reason="it is rude", uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), reason="it is rude", uri=URI)
 
     with pytest.raises(GateRefused, match=r"rolled back as version 3 .* estafet rollback: it is rude") as refused:
         deploy(settings, tmp_path / "light-v3-3", models_dir)
@@ -84,7 +84,7 @@ def test_a_model_that_a_person_took_back_does_not_come_again_by_itself(models_di
 
 def test_nor_does_it_when_it_was_exported_anew(models_dir, light_release, settings):
     """The same weights in other files: SavedModels are not the same to the byte twice."""
-    roll_back(models_dir, "toy", uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), uri=URI)
     anew = light_release("v3")
     (anew / "saved_model.pb").write_bytes(b"graph, written anew")
     Release.load(anew).model_copy(update={"fingerprint": "of other files"}).save(anew)
@@ -94,7 +94,7 @@ def test_nor_does_it_when_it_was_exported_anew(models_dir, light_release, settin
 
 
 def test_the_next_release_does_not_take_the_number_of_one_that_was_taken_back(models_dir, light_release, settings):
-    roll_back(models_dir, "toy", to=1, uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), to=1, uri=URI)
 
     assert deploy(settings, light_release("another"), models_dir).version == 4
 
@@ -102,12 +102,12 @@ def test_the_next_release_does_not_take_the_number_of_one_that_was_taken_back(mo
 def test_without_the_registry_the_version_is_served_and_the_next_command_sets_the_alias(models_dir, fake_registry):
     fake_registry.is_away = True
     with pytest.raises(ServiceUnavailable):
-        roll_back(models_dir, "toy", uri=URI)
+        roll_back(LocalTarget(models_dir, "toy"), uri=URI)
     assert states(models_dir)[2] == "serving"
     fake_registry.is_away = False
 
     with pytest.raises(ConfigError, match="version 2 of 'toy' is the one that is served"):
-        roll_back(models_dir, "toy", to=2, uri=URI)
+        roll_back(LocalTarget(models_dir, "toy"), to=2, uri=URI)
 
     assert fake_registry.champion == "2"
 
@@ -120,33 +120,33 @@ def test_a_version_that_the_registry_does_not_know_leaves_the_alias_to_nobody(
     deploy(settings, light_release("known", registered_version="2"), tmp_path / "models", tracker=tracker)
     assert fake_registry.champion == "2"
 
-    roll_back(tmp_path / "models", "toy", uri=URI)
+    roll_back(LocalTarget(tmp_path / "models", "toy"), uri=URI)
 
     assert fake_registry.champion is None
 
 
 def test_what_is_not_there_is_refused_with_what_is(models_dir):
     with pytest.raises(ConfigError, match="no version 9 of 'toy'") as refused:
-        roll_back(models_dir, "toy", to=9, uri=URI)
+        roll_back(LocalTarget(models_dir, "toy"), to=9, uri=URI)
     assert "choose one of these with --to: 1, 2" in refused.value.hint
 
 
 def test_the_first_version_has_none_before_it(models_dir):
-    roll_back(models_dir, "toy", to=1, uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), to=1, uri=URI)
 
     with pytest.raises(ConfigError, match="no version of 'toy' before version 1"):
-        roll_back(models_dir, "toy", uri=URI)
+        roll_back(LocalTarget(models_dir, "toy"), uri=URI)
 
 
 def test_of_a_model_that_was_never_released_nothing_is_made(tmp_path):
     with pytest.raises(ConfigError, match="ever released"):
-        roll_back(tmp_path / "models", "toy")
+        roll_back(LocalTarget(tmp_path / "models", "toy"))
 
     assert not (tmp_path / "models").exists()
 
 
 def test_what_was_taken_back_is_removed_in_the_end(models_dir, light_release, settings):
-    roll_back(models_dir, "toy", to=1, uri=URI)
+    roll_back(LocalTarget(models_dir, "toy"), to=1, uri=URI)
     keeping_one = settings.model_copy(update={"keep_versions": 1})
 
     deploy(keeping_one, light_release("another"), models_dir)

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from components.deploy.smoke import compare, equal
 from estafet.errors import StepFailed
 from estafet.release import Smoke
+from serving.targets.recorded import compare, equal
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Model servers on a Kubernetes cluster: TensorFlow Serving by itself, and KServe."""
