@@ -58,6 +58,11 @@ def measure(models: Mapping[str, keras.Model], dataset_folder: str | Path, split
     return {name: Latency(*(median(taken[name, size]) for size in ("single", "batch"))) for name in models}
 
 
+def of_calls(calls: Mapping[Key, Callable[[], object]]) -> dict[Key, float]:
+    """Return the median seconds of each call, warmed up; calls take turns."""
+    return {key: median(taken) for key, taken in _take_turns(calls).items()}
+
+
 def single_s(
     answer: Callable[[Mapping[str, object]], object], features: Mapping[str, object], num_calls: int = NUM_ROUNDS
 ) -> float:

@@ -6,6 +6,9 @@ estafet/contract.json              `Contract`: what the model takes and gives
 estafet/evaluation.json, report.html
 estafet/reference.parquet          held-out examples with predictions: what drift is measured against
 estafet/smoke.json                 `Smoke`: a few requests and the answers they must get
+estafet/export.html                the formats beside each other, where others than the SavedModel were asked for
+estafet/lite/<kind>.tflite         for LiteRT, and estafet/tfjs/model.json for TensorFlow.js; they take the tensors of
+estafet/tensors.json               `Tensors`, and not the signature's raw inputs
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ CONTRACT_FILE = "contract.json"
 SMOKE_FILE = "smoke.json"
 REFERENCE_FILE = "reference.parquet"
 REPORT_FILE = "report.html"
+EXPORT_PAGE_FILE = "export.html"
+TENSORS_FILE = "tensors.json"
 SAVED_MODEL_FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
 IMAGE_INPUT = "image_bytes"
@@ -159,6 +164,44 @@ class Smoke(_Part):
         write_json(Path(version_dir) / FOLDER / SMOKE_FILE, self.model_dump(mode="json"))
 
 
+class Format(_Part):
+    """A format that the model was asked for in, beside the Keras model that it was compared with."""
+
+    name: str
+    """`keras`, `saved_model`, `lite-float`, `lite-dynamic`, `lite-int8` or `tfjs`."""
+    path: str = ""
+    """File or folder in the version directory; empty for the Keras model, and where there is none."""
+    size_bytes: int = 0
+    max_difference: float = 0.0
+    """Largest distance of a prediction from the Keras model's: of probabilities, or in standard deviations of the
+    predictions."""
+    same_class: float | None = None
+    """Share of the examples for which the likeliest class is the same; None where there are no classes."""
+    latency_ms: float | None = None
+    """Median milliseconds for one example; None where it was not run by its own runtime."""
+    batch_latency_ms: float | None = None
+    """Median milliseconds for 64."""
+    rows: int | None = None
+    """Number of examples that it takes at a time; None where that is free."""
+    problem: str = ""
+    """Why there is none."""
+
+
+class Tensors(_Part):
+    """What the models of the other formats take and give: the Keras model's own tensors."""
+
+    inputs: tuple[TensorSpec, ...]
+    columns: dict[str, tuple[str, ...]] = {}
+    """What stands in the last axis of an input, in order."""
+    output: str
+    classes: tuple[str, ...] = ()
+    """For classifiers: the class of each probability."""
+
+    def save(self, version_dir: str | Path) -> None:
+        """Write it into a version directory."""
+        write_json(Path(version_dir) / FOLDER / TENSORS_FILE, self.model_dump(mode="json"))
+
+
 class Release(_Part):
     """Where a served version comes from, and how good it is."""
 
@@ -180,6 +223,8 @@ class Release(_Part):
     size_bytes: int = 0
     verified_examples: int = 0
     """Number of examples on which it agreed with the Keras model."""
+    formats: tuple[Format, ...] = ()
+    """The formats beside each other, where others than the SavedModel were asked for."""
     mlflow_run_id: str = ""
     mlflow_model_id: str = ""
     registered_version: str = ""

@@ -1,4 +1,9 @@
-"""The signature of a served model: raw columns, image files or series in, named answers out."""
+"""The signatures of a served model: raw columns, image files or series in, named answers out.
+
+`serving_default` takes one tensor for each raw input. The others take serialised `tf.train.Example`s, in whose
+features the raw inputs have the same names: `serving_examples` answers as `serving_default` does, and `classify` or
+`regress`, by the task, answer TensorFlow Serving's Classify and Regress.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.export import examples
 from estafet.records import calendar
 from estafet.records.reading import decode_image
 from estafet.release import IMAGE_INPUT, SAVED_MODEL_FILE, SERIES_INPUT, SIGNATURE, TIME_INPUT, Contract
@@ -19,7 +25,7 @@ Tensors = Mapping[str, "tf.Tensor"]
 
 
 def write_saved_model(model: keras.Model, contract: Contract, folder: str | Path) -> None:
-    """Write a SavedModel whose `serving_default` takes and gives what the contract says.
+    """Write a SavedModel whose signatures take and give what the contract says.
 
     Args:
         model: A Keras model whose inputs are a dict, as `estafet.training.models` builds them.
@@ -34,7 +40,7 @@ def write_saved_model(model: keras.Model, contract: Contract, folder: str | Path
         placeholders[spec.name]: tf.TensorSpec((None, *spec.shape), spec.dtype, name=placeholders[spec.name])
         for spec in contract.inputs()
     }
-    answer = serving_function(model, contract)
+    answer = tf.function(serving_function(model, contract))  # so that all signatures share its traces
 
     def serve(tensors: Tensors) -> dict[str, tf.Tensor]:
         return answer({name: tensors[placeholder] for name, placeholder in placeholders.items()})
@@ -44,8 +50,10 @@ def write_saved_model(model: keras.Model, contract: Contract, folder: str | Path
     for again in ("variables", "trainable_variables", "non_trainable_variables"):
         setattr(archive._tf_trackable, again, [])  # Keras 3.15 would save each weight twice: the endpoint brings them
     archive.add_endpoint(SIGNATURE, serve, [specs])
+    for name, endpoint in examples.endpoints(answer, contract).items():
+        archive.add_endpoint(name, endpoint.function, [endpoint.spec])
     archive.write_out(str(folder), verbose=False)
-    _rename_inputs(Path(folder), {placeholder: name for name, placeholder in placeholders.items()})
+    _finish(Path(folder), {placeholder: name for name, placeholder in placeholders.items()})
 
 
 def serving_function(model: keras.Model, contract: Contract) -> Callable[[Tensors], dict[str, tf.Tensor]]:
@@ -91,8 +99,8 @@ def _features(raw: Tensors, contract: Contract) -> dict[str, tf.Tensor]:
     return features
 
 
-def _rename_inputs(folder: Path, names: Mapping[str, str]) -> None:
-    """Give the inputs of a SavedModel their real names, which TensorFlow refuses to write where they hold a space."""
+def _finish(folder: Path, names: Mapping[str, str]) -> None:
+    """Give inputs their real names, which TensorFlow refuses to write where they hold a space, and methods theirs."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     path, saved = folder / SAVED_MODEL_FILE, saved_model_pb2.SavedModel()
@@ -107,5 +115,8 @@ def _rename_inputs(folder: Path, names: Mapping[str, str]) -> None:
             if node.WhichOneof("kind") == "bare_concrete_function":
                 keywords = node.bare_concrete_function.argument_keywords
                 keywords[:] = [names.get(name, name) for name in keywords]
+        for signature, method in examples.METHODS.items():
+            if signature in graph.signature_def:
+                graph.signature_def[signature].method_name = method
     path.write_bytes(saved.SerializeToString(deterministic=True))
     (folder / "fingerprint.pb").unlink(missing_ok=True)  # a checksum of the file as it was; loaders do without

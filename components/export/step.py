@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.export import registration, signatures, smoke, verification
+from components.export.formats import making, page
 from estafet import release
 from estafet.errors import GateRefused
 from estafet.evaluation import EVALUATION_FILE, Evaluation
 from estafet.files import replacing_folder
 from estafet.records.manifest import Manifest
 from estafet.records.reading import raw_examples
-from estafet.release import Contract, Release
+from estafet.release import Contract, Format, Release
 from estafet.runfile.steps import ExportSettings as Settings
 from estafet.saved_model import SavedModel
 from estafet.telemetry import Progress, silent
@@ -67,12 +69,17 @@ def export(
         progress("comparing it with the Keras model", 1, NUM_STAGES)
         served = SavedModel(folder)
         num_verified = verification.verify(model, served, dataset_folder, settings.verify_examples)
+        formats = ()
+        if making.asked(settings):
+            told = functools.partial(_at_stage, progress)
+            formats = making.make(settings, model, served, dataset_folder, folder, told)
         progress("writing its papers", 2, NUM_STAGES)
         smoke.make(served, raw_examples(dataset_folder, verification.SPLIT, smoke.NUM_REQUESTS)).save(folder)
         for name in KEPT_FROM_EVALUATION:
             shutil.copyfile(Path(evaluation_folder) / name, folder / release.FOLDER / name)
         papers = _papers(settings, Trained.load(model_folder), evaluation, provenance, folder)
-        papers = papers.model_copy(update={"size_bytes": size_bytes, "verified_examples": num_verified})
+        found = {"size_bytes": size_bytes, "verified_examples": num_verified, "formats": formats}
+        papers = papers.model_copy(update=found)
         papers.save(folder)
         progress("registering it", 3, NUM_STAGES)
         papers = _registered(papers, tracker, folder, contract)
@@ -82,14 +89,17 @@ def export(
 
 def summary(exported: Release) -> str:
     """Return the result in a few words."""
-    words = [f"{_size(exported.size_bytes)}, equals Keras on {exported.verified_examples} examples"]
+    size = page.size_in_words(exported.size_bytes)
+    words = [f"{size}, equals Keras on {exported.verified_examples} examples"]
+    for part in exported.formats[2:]:
+        words.append(f"no {part.name}" if part.problem else f"{part.name} {page.size_in_words(part.size_bytes)}")
     if exported.registered_version:
         words.append(f"registered as v{exported.registered_version}")
     return " · ".join(words)
 
 
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.0f} kB"
+def _at_stage(progress: Progress, message: str) -> None:
+    progress(message, 2, NUM_STAGES)
 
 
 def _papers(
@@ -120,4 +130,14 @@ def _registered(papers: Release, tracker: Tracker, folder: Path, contract: Contr
     run_id = tracker.run_id if version else ""
     found = {"mlflow_model_id": model_id, "registered_version": version, "mlflow_run_id": run_id}
     tracker.log_metrics({"saved_model_mb": papers.size_bytes / 1e6, "verified_examples": papers.verified_examples})
+    tracker.log_metrics(_metrics(papers.formats))
     return papers.model_copy(update=found)
+
+
+def _metrics(formats: Sequence[Format]) -> dict[str, float]:
+    metrics = {}
+    for part in formats:
+        if not part.problem:
+            about = {"mb": part.size_bytes / 1e6, "max_difference": part.max_difference, "latency_ms": part.latency_ms}
+            metrics |= {f"export/{part.name}/{key}": value for key, value in about.items() if value is not None}
+    return metrics
