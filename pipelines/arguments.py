@@ -127,9 +127,11 @@ def monitoring_arguments(loaded: LoadedRunFile) -> dict[str, Any]:
     """
     run = loaded.run
     settings = settings_for("detect_drift", run)
-    labels = run.monitor.retrain.labels
-    if labels:
-        settings["retrain"]["labels"] = loaded.absolute(labels)
+    if run.monitor.labels:
+        settings["labels"] = loaded.absolute(run.monitor.labels)
+    for receiver in settings["alerts"]:
+        if "path" in receiver:
+            receiver["path"] = loaded.absolute(receiver["path"])
     return {
         "name": run.name,
         "notify": run.notify.model_dump(mode="json", exclude_none=True),

@@ -37,10 +37,11 @@ def run_file_text(name: str, source: str, guess: Guess) -> str:
         *_evaluate(guess.task),
         "",
         "monitor:",
-        _line("  min_rows: 500", "requests below which a window is not judged"),
-        "  retrain:",
-        _line("    mode: auto", "drift starts a training run; off: it only raises the alert"),
-        "    # labels: labels.csv   # columns request_id and label: what the served requests really were",
+        "  # labels: labels.csv   # columns request_id and label: what the served requests really were",
+        "  window:",
+        _line("    min_rows: 500", "requests below which a window is not judged"),
+        "  policy:",
+        _line("    retrain: auto", "drift starts a training run; approve: it asks first; off: it only tells"),
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +13,11 @@ from estafet.request_log import TS
 from estafet.runfile.steps import DriftSettings
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
-from monitoring.alerting import alerts
+from monitoring.alerting import outbox
+from monitoring.alerting.receivers import targets_of
 from monitoring.detection.window import Comparison, judge, requests_to_judge, times_us
-from monitoring.incidents import policy
+from monitoring.incidents import brakes, policy
+from monitoring.incidents.policy import Telling
 from monitoring.incidents.state import Incident, JudgedWindow, MonitorState
 from monitoring.incidents.verdict import Verdict, status_of
 from monitoring.pages import evidently_page, page
@@ -42,7 +45,7 @@ def detect_drift(
     """Judge the requests that no earlier check has judged.
 
     Args:
-        settings: The `monitor` section with the model's name and task; `retrain.labels` is an absolute path.
+        settings: The `monitor` section with the model's name and task; `labels` is an absolute path.
         models_dir: Folder with one sub-folder for each served model.
         requests_dir: The request log.
         state_dir: Folder in which earlier windows, incidents and retrainings are remembered.
@@ -60,28 +63,32 @@ def detect_drift(
     Path(report_folder).mkdir(parents=True, exist_ok=True)
     served = served_version(models_dir, settings.name)
     state = MonitorState(state_dir)
-    policy.close_superseded(state, served.model, served.version, notify=bool(webhook), now_s=now.timestamp())
+    targets, now_s = targets_of(settings.alerts, webhook, os.environ), now.timestamp()
+    telling = Telling(tuple(target.key for target in targets), str(Path(report_folder, page.REPORT_FILE).resolve()))
+    policy.close_superseded(state, served.model, served.version, telling, now_s=now_s)
 
     progress("reading the request log")
     after_us = state.last_judged_us(served.model, served.version)
-    requests = requests_to_judge(requests_dir, served, after_us=after_us, window_hours=settings.window_hours, now=now)
+    requests = requests_to_judge(requests_dir, served, after_us=after_us, window_hours=settings.window.hours, now=now)
     comparison, opened = None, False
-    if requests.num_rows >= settings.min_rows:
+    if requests.num_rows >= settings.window.min_rows:
         progress(f"comparing {requests.num_rows:,} requests with the reference")
         comparison = judge(served.reference(), requests, served, settings)
         judged = _judgement(served, requests, comparison, after_us)
-        opened = policy.record(state, judged, settings, notify=bool(webhook), now_s=now.timestamp()).opened
+        opened = policy.record(state, judged, settings, telling, now_s=now_s).opened
     incident = state.open_incident(served.model)
-    withheld = _withheld(state, settings, requests_dir, incident, now)
-    if withheld is None and webhook:
-        policy.request_retraining(state, served.model, incident, incident.why, now_s=now.timestamp())
-    num_waiting, refusal = alerts.deliver(state, webhook)
+    withheld = _withheld(state, settings, requests_dir, incident, now, telling)
+    if withheld is None:
+        policy.request_retraining(state, served.model, incident, telling, asks=False, now_s=now_s)
+    elif incident is not None:
+        policy.note_withheld(state, served.model, incident, withheld, now_s=now_s)
+    delivery = outbox.deliver(state, targets, now_s)
 
     verdict = _verdict(served, requests, comparison, incident, withheld)
-    verdict = replace(verdict, alert=opened, num_undelivered=num_waiting)
+    verdict = replace(verdict, alert=opened, num_undelivered=delivery.num_waiting)
     verdict.save(report_folder)
-    drawn = _draw_evidently(report_folder, comparison, settings.report_rows, progress)
-    page.write(report_folder, verdict, comparison, drawn, refusal)
+    drawn = _draw_evidently(report_folder, comparison, settings.detect.report_rows, progress)
+    page.write(report_folder, verdict, comparison, drawn, delivery.problem)
     _track(tracker or NullTracker(), verdict, comparison, report_folder)
     return verdict
 
@@ -131,7 +138,12 @@ def _verdict(
 
 
 def _withheld(
-    state: MonitorState, settings: DriftSettings, requests_dir: str | Path, incident: Incident | None, now: datetime
+    state: MonitorState,
+    settings: DriftSettings,
+    requests_dir: str | Path,
+    incident: Incident | None,
+    now: datetime,
+    telling: Telling,
 ) -> str | None:
     """Return why no retraining is asked for, or None where one is."""
     if incident is None:
@@ -140,13 +152,28 @@ def _withheld(
         return "the newest judged window shows nothing that should be learned"
     earlier = state.retrainings(settings.name)
     num_fresh = None
-    if settings.retrain.mode != "off" and settings.retrain.labels and Path(settings.retrain.labels).exists():
+    if settings.policy.retrain != "off" and settings.labels and Path(settings.labels).exists():
         num_fresh = _num_fresh_labels(settings, requests_dir, state)
-    return policy.withheld(settings.retrain, settings.task, num_fresh, earlier, now.timestamp())
+    return brakes.withheld(settings, settings.task, num_fresh, earlier, now.timestamp()) or _unapproved(
+        state, settings, incident, now.timestamp(), telling
+    )
+
+
+def _unapproved(
+    state: MonitorState, settings: DriftSettings, incident: Incident, now_s: float, telling: Telling
+) -> str | None:
+    """Return what a person still has to decide, or has decided against; None where nothing is left to ask."""
+    if settings.policy.retrain != "approve":
+        return None
+    decision = state.decision(incident.id)
+    if decision is None:
+        policy.request_retraining(state, settings.name, incident, telling, asks=True, now_s=now_s)
+        return f"it waits for `estafet retrain approve RUN.yaml {incident.id}`"
+    return None if decision[0] == "approved" else f"{decision[1]} has rejected the retraining"
 
 
 def _num_fresh_labels(settings: DriftSettings, requests_dir: str | Path, state: MonitorState) -> int:
-    known = labels.read_labels(settings.retrain.labels)
+    known = labels.read_labels(settings.labels)
     logged = labels.labelled_ids(requests_dir, settings.name, known)
     learned = labelled.pairs_in(state.learned_folder(settings.name))
     return len({(request, known[request]) for request in logged} - learned)

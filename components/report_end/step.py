@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from dataclasses import dataclass
 
 from estafet.errors import ServiceUnavailable
-from monitoring.alerting.alerts import cloud_event, place, post
+from monitoring.alerting.events import cloud_event
+from monitoring.alerting.posting import place, post
+
+CLOUD_EVENT = {"Content-Type": "application/cloudevents+json; charset=utf-8"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def report_end(name: str, *, state: str, error: str, webhook: str | None) -> End
     data = {"state": state, "error": error or None}
     event = cloud_event("estafet.run.ended", str(uuid.uuid4()), name, data, time.time())
     try:
-        post(webhook, event)
+        post(webhook, json.dumps(event, allow_nan=False).encode(), CLOUD_EVENT)
     except ServiceUnavailable as failure:
         return Ended(state, place(webhook), failure.message)
     return Ended(state, place(webhook))

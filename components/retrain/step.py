@@ -68,7 +68,7 @@ def retrain(
     """Run the training pipeline on the old sources and on everything that was labelled.
 
     Args:
-        settings: The `monitor` section with the model's name and task; `retrain.labels` is an absolute path.
+        settings: The `monitor` section with the model's name and task; `labels` is an absolute path.
         report_folder: What `detect_drift` wrote.
         run_file: The run file to run.
         overrides: Overrides that the monitoring run was started with.
@@ -118,11 +118,11 @@ def _labelled_set(
     state: MonitorState,
 ) -> LabelledSet | str:
     """Return the labelled data set, or why there is none."""
-    path = settings.retrain.labels
+    path = settings.labels
     if settings.task is Task.FORECASTING:
         return "a forecast learns from new rows of its series, not from labels"
     if path is None or not Path(path).is_file():
-        return f"there is no file of labels {path}" if path else "monitor.retrain.labels names no file"
+        return f"there is no file of labels {path}" if path else "monitor.labels names no file"
     requests = labels.labelled_requests(requests_dir, settings.name, labels.read_labels(path))
     if requests.num_rows == 0:
         return f"no request in the log has a label in {path}"

@@ -39,7 +39,7 @@ LOG_FLUSH_S = 0.5
 OPTIONS = [
     *("--set", f"workspace={WORKSPACE.name}"),
     *("--set", f"data.source={ARCHIVE.relative_to(HERE)}"),
-    *("--set", f"monitor.retrain.labels={LABELS.relative_to(HERE)}"),
+    *("--set", f"monitor.labels={LABELS.relative_to(HERE)}"),
     *("--set", f"serve.log_flush_s={LOG_FLUSH_S}"),
     *("--set", "evaluate.gates.accuracy.min=0.95"),  # version 2 is judged on photographs by the aged camera too
 ]
@@ -160,7 +160,7 @@ def send(client: Client, pngs: list[bytes]) -> tuple[list[str], list[str]]:
 
 
 def write_labels(ids: list[str], labels: list[str]) -> None:
-    """Write the labels file that the run file's `monitor.retrain.labels` names."""
+    """Write the labels file that the run file's `monitor.labels` names."""
     with LABELS.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["request_id", "label"])

@@ -103,10 +103,10 @@ def judge(reference: pa.Table, requests: pa.Table, served: ServedVersion, settin
         )
     baselines = {name: baseline_of(values_N, known.get(name, ())) for name, values_N in watched.items()}
     floors = {
-        name: effect_floor(baselines[name], values_N, settings.min_effect, settings.min_rows)
+        name: effect_floor(baselines[name], values_N, settings.detect.min_effect, settings.window.min_rows)
         for name, values_N in watched.items()
     }
     columns = request_columns(requests, contract)
     profiles = {name: baselines[name].profile(values_N) for name, values_N in columns.items() if name in baselines}
     checks = compare(baselines, profiles, floors)
-    return Comparison(checks, findings_among(checks, settings.alpha), baselines, profiles, watched, columns)
+    return Comparison(checks, findings_among(checks, settings.detect.alpha), baselines, profiles, watched, columns)

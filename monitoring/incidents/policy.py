@@ -1,22 +1,35 @@
-"""What follows from a judged window: an alert, the end of one, and whether a retraining run may start."""
+"""What follows from a judged window: an incident, the end of one, and the request for a retraining run."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from estafet.errors import ServiceUnavailable
-from estafet.runfile.monitor import Monitor, Retrain
-from estafet.runfile.tasks import Task
-from monitoring.alerting.alerts import cloud_event
+from estafet.runfile.monitor import Monitor
+from monitoring.alerting import events
+from monitoring.alerting.events import cloud_event
 from monitoring.detection.drift import CHECK_WORDS, Check
+from monitoring.incidents import journal
 from monitoring.incidents import state as memory
-from monitoring.incidents.state import Incident, JudgedWindow, MonitorState, RetrainingRecord
+from monitoring.incidents.state import Incident, JudgedWindow, MonitorState
 
-NUM_CLEAN_TO_CLOSE = 3
 NUM_TOLD = 20
-WEEK_S = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Who is told of what happens, and where they can look at it.
+
+    Attributes:
+        receivers: The keys of those who are told.
+        report: The page of the check.
+    """
+
+    receivers: tuple[str, ...] = ()
+    report: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,19 +45,6 @@ class Transition:
     incident: Incident | None
     opened: bool = False
     closed: str | None = None
-
-
-def alerts_now(newest: Sequence[JudgedWindow], settings: Monitor) -> bool:
-    """Tell whether the newest windows together (or the newest one alone) are worth an alert.
-
-    Args:
-        newest: Judged windows, newest first; the first is the one just judged.
-        settings: Votes, the number of windows that vote, and the effect that needs no second vote.
-    """
-    if not newest or newest[0].status == "ok":
-        return False
-    votes = sum(window.status != "ok" for window in newest[: settings.of_windows])
-    return votes >= settings.votes or newest[0].max_effect >= settings.severe_effect
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,28 @@ class Judgement:
     previous_us: int | None
 
 
-def record(state: MonitorState, judged: Judgement, settings: Monitor, *, notify: bool, now_s: float) -> Transition:
+def alerts_now(newest: Sequence[JudgedWindow], settings: Monitor) -> bool:
+    """Tell whether the newest windows together (or the newest one alone) are worth an alert.
+
+    Args:
+        newest: Judged windows, newest first; the first is the one just judged.
+        settings: Votes, the number of windows that vote, and the effect that needs no second vote.
+    """
+    if not newest or newest[0].status == "ok":
+        return False
+    policy = settings.policy
+    votes = sum(window.status != "ok" for window in newest[: policy.of_windows])
+    return votes >= policy.votes or newest[0].max_effect >= policy.severe_effect
+
+
+def record(state: MonitorState, judged: Judgement, settings: Monitor, telling: Telling, *, now_s: float) -> Transition:
     """Remember a judged window, with the incident and the alert that follow from it, in one transaction.
 
     Args:
         state: The monitor's memory.
         judged: The window, its findings, and what it follows.
         settings: The run file's `monitor` section.
-        notify: Whether an alert goes into the outbox.
+        telling: Who is told.
         now_s: Seconds since 1970.
 
     Raises:
@@ -85,62 +99,58 @@ def record(state: MonitorState, judged: Judgement, settings: Monitor, *, notify:
                 f"another check has just judged the requests to '{judged.model}'.",
                 hint="run `estafet monitor check RUN.yaml` again; let only one check run at a time.",
             )
-        memory.add_window(db, judged.model, judged.version, judged.window, _as_json(judged.findings), now_s)
+        window, found = judged.window, _as_json(judged.findings)
+        memory.add_window(db, judged.model, judged.version, window, found, now_s)
+        evidence = {"status": window.status, "num_rows": window.num_rows, "findings": found}
+        journal.add(db, "monitor", "window.judged", {**_about(judged), **evidence}, now_s)
         incident = memory.open_incident(db, judged.model)
         if incident is not None:
-            return _advance(db, judged, incident, notify=notify, now_s=now_s)
-        newest = memory.newest_windows(db, judged.model, judged.version, settings.of_windows)
+            return _advance(db, judged, incident, settings.policy.clean_windows, telling, now_s)
+        newest = memory.newest_windows(db, judged.model, judged.version, settings.policy.of_windows)
         if alerts_now(newest, settings):
-            return _open(db, judged, notify=notify, now_s=now_s)
+            return _open(db, judged, telling, now_s)
         return Transition(None)
 
 
-def close_superseded(state: MonitorState, model: str, version: int, *, notify: bool, now_s: float) -> str | None:
+def close_superseded(state: MonitorState, model: str, version: int, telling: Telling, *, now_s: float) -> str | None:
     """Close the open incident where it concerns another version than the served one, and return its id."""
     with state.transaction() as db:
         incident = memory.open_incident(db, model)
         if incident is None or incident.version == version:
             return None
-        _close(db, model, incident, f"version {version} is served", notify=notify, now_s=now_s)
+        _close(db, model, incident, f"version {version} is served", telling, now_s)
         return incident.id
 
 
-def request_retraining(state: MonitorState, model: str, incident: Incident, why: str, *, now_s: float) -> None:
-    """Put the trigger into the outbox, once for each incident."""
-    data = {"incident": incident.id, "version": incident.version, "why": why}
-    event = cloud_event("estafet.retrain.requested", f"{incident.id}-retrain", model, data, now_s)
-    with state.transaction() as db:
-        memory.add_event(db, event, now_s)
-
-
-def withheld(
-    settings: Retrain, task: Task, num_fresh_labels: int | None, earlier: Sequence[RetrainingRecord], now_s: float
-) -> str | None:
-    """Return why no retraining may start, or None where nothing stands against it.
+def request_retraining(
+    state: MonitorState, model: str, incident: Incident, telling: Telling, *, asks: bool, now_s: float
+) -> None:
+    """Say that a retraining starts, or that it waits for a person, once for each incident.
 
     Args:
-        settings: The brakes.
-        task: What the model does.
-        num_fresh_labels: Labelled requests that no retraining has learned from; None where there is no file of labels.
-        earlier: The model's retrainings.
+        state: The monitor's memory.
+        model: The model's name.
+        incident: The incident that it answers.
+        telling: Who is told.
+        asks: Whether it waits for a person.
         now_s: Seconds since 1970.
     """
-    if settings.mode == "off":
-        return "monitor.retrain.mode is off"
-    if task is Task.FORECASTING:
-        return "a forecast learns from new rows of its series: append them to data.source, then run `estafet run`"
-    if num_fresh_labels is None:
-        where = f"there is no file {settings.labels}" if settings.labels else "monitor.retrain.labels names no file"
-        return f"no labels: {where}"
-    if num_fresh_labels < max(1, settings.min_labels):
-        return f"{num_fresh_labels:,} fresh labels, fewer than monitor.retrain.min_labels ({settings.min_labels:,})"
-    done = [run for run in earlier if run.outcome in ("deployed", "kept")]
-    if done and (left_s := max(run.ended_s or 0 for run in done) + settings.cooldown_hours * 3600 - now_s) > 0:
-        return f"the last retraining is too recent: {left_s / 3600:.1f} of {settings.cooldown_hours:g} h to go"
-    num_this_week = sum(now_s - start_s < WEEK_S for run in earlier for start_s in run.starts_s)
-    if num_this_week >= settings.max_per_week:
-        return f"{num_this_week} retrainings in seven days, and monitor.retrain.max_per_week is {settings.max_per_week}"
-    return None
+    kind = events.RETRAIN_WAITING if asks else events.RETRAIN_REQUESTED
+    data = {"incident": incident.id, "version": incident.version, "why": incident.why}
+    event = cloud_event(kind, f"{incident.id}-{'waiting' if asks else 'retrain'}", model, data, now_s)
+    with state.transaction() as db:
+        if memory.add_event(db, event, now_s, telling.receivers):
+            decided = "retraining.waits_for_approval" if asks else "retraining.requested"
+            journal.add(db, "policy", decided, {"model": model, **data}, now_s)
+
+
+def note_withheld(state: MonitorState, model: str, incident: Incident, why: str, *, now_s: float) -> None:
+    """Write into the journal why no retraining starts, once for each reason of an incident."""
+    body = {"model": model, "incident": incident.id, "why": why}
+    with state.transaction() as db:
+        last = journal.last(db, "retraining.withheld", model)
+        if last is None or _without_numbers(last) != _without_numbers(body):
+            journal.add(db, "policy", "retraining.withheld", body, now_s)
 
 
 def in_words(findings: Sequence[Check], limit: int = 3) -> str:
@@ -150,44 +160,60 @@ def in_words(findings: Sequence[Check], limit: int = 3) -> str:
     )
 
 
-def _open(db: sqlite3.Connection, judged: Judgement, *, notify: bool, now_s: float) -> Transition:
+def _open(db: sqlite3.Connection, judged: Judgement, telling: Telling, now_s: float) -> Transition:
     model, version, window = judged.model, judged.version, judged.window
     incident_id = f"{model}-v{version}-{window.last_us}"
     db.execute(
         "insert into incidents (id, model, version, opened_s, wants_retraining, why) values (?, ?, ?, ?, ?, ?)",
         (incident_id, model, version, now_s, window.status == "drift", in_words(judged.findings)),
     )
-    if notify:
-        data = {
-            "incident": incident_id,
-            "version": version,
-            "status": window.status,
-            "num_requests": window.num_rows,
-            "findings": _as_json(judged.findings),
-        }
-        memory.add_event(db, cloud_event("estafet.drift.opened", f"{incident_id}-opened", model, data, now_s), now_s)
+    data = {
+        "incident": incident_id,
+        "version": version,
+        "status": window.status,
+        "num_requests": window.num_rows,
+        "since": datetime.fromtimestamp(window.first_us / 1e6, UTC).isoformat(timespec="seconds"),
+        "findings": _as_json(judged.findings),
+    }
+    if telling.report:
+        data["report"] = telling.report
+    event = cloud_event(events.OPENED, f"{incident_id}-opened", model, data, now_s)
+    memory.add_event(db, event, now_s, telling.receivers)
+    evidence = {"incident": incident_id, "status": window.status, "why": in_words(judged.findings)}
+    journal.add(db, "policy", "incident.opened", {**_about(judged), **evidence}, now_s)
     return Transition(memory.open_incident(db, model), opened=True)
 
 
 def _advance(
-    db: sqlite3.Connection, judged: Judgement, incident: Incident, *, notify: bool, now_s: float
+    db: sqlite3.Connection, judged: Judgement, incident: Incident, clean_windows: int, telling: Telling, now_s: float
 ) -> Transition:
     num_clean = incident.num_clean + 1 if judged.window.status == "ok" else 0
     db.execute(
         "update incidents set num_clean = ?, wants_retraining = ?, why = ? where id = ?",
         (num_clean, judged.window.status == "drift", in_words(judged.findings) or incident.why, incident.id),
     )
-    if num_clean >= NUM_CLEAN_TO_CLOSE:
-        _close(db, judged.model, incident, f"{num_clean} windows without a finding", notify=notify, now_s=now_s)
+    if num_clean >= clean_windows:
+        _close(db, judged.model, incident, f"{num_clean} windows without a finding", telling, now_s)
         return Transition(None, closed=incident.id)
     return Transition(memory.open_incident(db, judged.model))
 
 
-def _close(db: sqlite3.Connection, model: str, incident: Incident, reason: str, *, notify: bool, now_s: float) -> None:
+def _close(db: sqlite3.Connection, model: str, incident: Incident, reason: str, telling: Telling, now_s: float) -> None:
     db.execute("update incidents set closed_s = ?, wants_retraining = 0 where id = ?", (now_s, incident.id))
-    if notify:
-        data = {"incident": incident.id, "version": incident.version, "why": reason}
-        memory.add_event(db, cloud_event("estafet.drift.closed", f"{incident.id}-closed", model, data, now_s), now_s)
+    data = {"incident": incident.id, "version": incident.version, "why": reason}
+    event = cloud_event(events.CLOSED, f"{incident.id}-closed", model, data, now_s)
+    memory.add_event(db, event, now_s, telling.receivers)
+    journal.add(db, "policy", "incident.closed", {"model": model, **data}, now_s)
+
+
+def _about(judged: Judgement) -> dict[str, object]:
+    window = judged.window
+    return {"model": judged.model, "version": judged.version, "first_us": window.first_us, "last_us": window.last_us}
+
+
+def _without_numbers(body: dict[str, object]) -> tuple[object, str]:
+    """A countdown is one reason, however far it has come."""
+    return body["incident"], "".join(letter for letter in str(body["why"]) if not letter.isdigit())
 
 
 def _as_json(findings: Sequence[Check]) -> list[dict[str, object]]:

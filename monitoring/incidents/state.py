@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from estafet.errors import ServiceUnavailable
+from monitoring.incidents import journal
 
 STATE_FILE = "monitor.sqlite"
 BUSY_TIMEOUT_S = 30
@@ -27,7 +28,19 @@ create table if not exists retrainings (
 create table if not exists starts (model text, key text, started_s real);
 create table if not exists outbox (
   id text primary key, event text, created_s real, num_tries integer default 0, last_error text, sent_s real);
+create table if not exists deliveries (
+  event_id text, receiver text, num_tries integer default 0, next_try_s real default 0, last_error text, sent_s real,
+  primary key (event_id, receiver));
+create table if not exists decisions (incident text primary key, model text, decision text, who text, decided_s real);
+create table if not exists journal (
+  number integer primary key, at_s real, actor text, event text, body text, previous text, hash text);
+create trigger if not exists journal_is_not_changed before update on journal
+  begin select raise(abort, 'the journal is only added to') ; end;
+create trigger if not exists journal_is_not_shortened before delete on journal
+  begin select raise(abort, 'the journal is only added to') ; end
 """
+_FIRST_VERSION_OF_DELIVERIES = 1
+"""Files before it have one receiver, `notify.webhook`, and note in the outbox itself what it has taken."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,16 @@ class RetrainingRecord:
     folder: str
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """An event that a receiver has not taken: how often it was tried, and when it is sent again."""
+
+    event_id: str
+    event: dict[str, object]
+    num_tries: int
+    next_try_s: float
+
+
 class MonitorState:
     """The monitor's memory of one state folder; each method is safe while another process uses the same file."""
 
@@ -79,8 +102,14 @@ class MonitorState:
         self.path = Path(state_dir) / STATE_FILE
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as db:
-            for statement in _SCHEMA.split(";"):
+            for statement in _SCHEMA.split(";\n"):
                 db.execute(statement)
+            if db.execute("pragma user_version").fetchone()[0] < _FIRST_VERSION_OF_DELIVERIES:
+                db.execute(
+                    "insert or ignore into deliveries (event_id, receiver) "
+                    "select id, 'notify.webhook' from outbox where sent_s is null"
+                )
+                db.execute(f"pragma user_version = {_FIRST_VERSION_OF_DELIVERIES}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -137,6 +166,8 @@ class MonitorState:
                 (now_s, model, key),
             )
             db.execute("insert into starts values (?, ?, ?)", (model, key, now_s))
+            evidence = {"model": model, "key": key, "version": version, "num_labelled": num_labelled, "folder": folder}
+            journal.add(db, "retraining", "retraining.started", evidence, now_s)
             return _retrainings(db, model, key)[0]
 
     def end_retraining(
@@ -149,6 +180,8 @@ class MonitorState:
                 "where model = ? and key = ?",
                 (now_s, outcome, why, version, model, key),
             )
+            evidence = {"model": model, "key": key, "outcome": outcome, "why": why, "version": version}
+            journal.add(db, "retraining", "retraining.ended", evidence, now_s)
 
     def retrainings(self, model: str) -> list[RetrainingRecord]:
         """Return the retrainings of a model, newest first."""
@@ -160,19 +193,40 @@ class MonitorState:
         done = (run.folder for run in self.retrainings(model) if run.outcome in ("deployed", "kept"))
         return next(done, None)
 
-    def undelivered(self) -> list[tuple[str, dict[str, object]]]:
-        """Return the id and the document of each event that the webhook has not taken, oldest first."""
+    def undelivered(self, receiver: str) -> list[Waiting]:
+        """Return the events that a receiver has not taken, oldest first."""
+        query = (
+            "select id, event, deliveries.num_tries, next_try_s from outbox join deliveries on event_id = id "
+            "where receiver = ? and deliveries.sent_s is null order by created_s, outbox.rowid"
+        )
         with self.transaction() as db:
-            rows = db.execute("select id, event from outbox where sent_s is null order by created_s, rowid").fetchall()
-        return [(row["id"], json.loads(row["event"])) for row in rows]
+            rows = db.execute(query, (receiver,)).fetchall()
+        return [Waiting(row["id"], json.loads(row["event"]), row["num_tries"], row["next_try_s"]) for row in rows]
 
-    def note_delivery(self, event_id: str, *, error: str | None, now_s: float) -> None:
-        """Remember that an event was taken (error None), or why it was not."""
+    def note_delivery(
+        self, event_id: str, receiver: str, *, error: str | None, now_s: float, pause_s: float = 0.0
+    ) -> None:
+        """Remember that an event was taken (error None), or why it was not, and when it is sent again."""
         with self.transaction() as db:
             db.execute(
-                "update outbox set num_tries = num_tries + 1, last_error = ?, sent_s = ? where id = ?",
-                (error, None if error else now_s, event_id),
+                "update deliveries set num_tries = num_tries + 1, last_error = ?, sent_s = ?, next_try_s = ? "
+                "where event_id = ? and receiver = ?",
+                (error, None if error else now_s, now_s + pause_s, event_id, receiver),
             )
+
+    def decision(self, incident: str) -> tuple[str, str] | None:
+        """Return whether a person approved or rejected the retraining that an incident asks for, and who it was."""
+        with self.transaction() as db:
+            row = db.execute("select decision, who from decisions where incident = ?", (incident,)).fetchone()
+        return (row["decision"], row["who"]) if row else None
+
+    def decide(self, model: str, incident: str, decision: str, who: str, now_s: float) -> None:
+        """Remember what a person decided; it may be changed until the retraining starts."""
+        with self.transaction() as db:
+            db.execute(
+                "insert or replace into decisions values (?, ?, ?, ?, ?)", (incident, model, decision, who, now_s)
+            )
+            journal.add(db, who, f"retraining.{decision}", {"model": model, "incident": incident}, now_s)
 
 
 def last_judged_us(db: sqlite3.Connection, model: str, version: int) -> int | None:
@@ -215,12 +269,25 @@ def add_window(
     db.execute("insert into windows values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (model, version, *values, now_s))
 
 
-def add_event(db: sqlite3.Connection, event: dict[str, object], now_s: float) -> None:
-    """Put an event into the outbox, in the transaction that brings it about; the same event is put there once."""
-    db.execute(
+def add_event(db: sqlite3.Connection, event: dict[str, object], now_s: float, receivers: Sequence[str]) -> bool:
+    """Put an event into the outbox, in the transaction that brings it about; the same event is put there once.
+
+    Args:
+        db: The transaction.
+        event: What happened.
+        now_s: Seconds since 1970.
+        receivers: The keys of those who are told; who is added later is told of later events.
+
+    Returns:
+        Whether it was not there yet.
+    """
+    added = db.execute(
         "insert or ignore into outbox (id, event, created_s) values (?, ?, ?)",
         (event["id"], json.dumps(event, allow_nan=False), now_s),
     )
+    for receiver in receivers:
+        db.execute("insert or ignore into deliveries (event_id, receiver) values (?, ?)", (event["id"], receiver))
+    return added.rowcount > 0
 
 
 def _retrainings(db: sqlite3.Connection, model: str, key: str | None = None) -> list[RetrainingRecord]:

@@ -90,7 +90,7 @@ def write_labelled(
     if kind == "npz":
         raise ConfigError(
             "labelled requests cannot be added to .npz arrays.",
-            hint="give data.source as image folders, CSV or Parquet, or set monitor.retrain.mode: off.",
+            hint="give data.source as image folders, CSV or Parquet, or set monitor.policy.retrain: off.",
         )
     old = _read_index(earlier) if earlier is not None and (Path(earlier) / INDEX_FILE).is_file() else None
     if old is not None:
@@ -123,7 +123,7 @@ def _check_labels(labels: Sequence[str], contract: Contract) -> None:
     if wrong:
         shown = ", ".join(f"'{label}'" for label in wrong[:NUM_NAMED]) + (", …" if len(wrong) > NUM_NAMED else "")
         raise DataError(
-            f"{len(wrong)} of the labels in monitor.retrain.labels {what}: {shown}.",
+            f"{len(wrong)} of the labels in monitor.labels {what}: {shown}.",
             hint=f"correct them; {hint}. A new class has to be in data.source first.",
         )
 

@@ -38,7 +38,7 @@ def read_labels(path: str | Path) -> dict[str, str]:
 
 
 def _read_file(path: str | Path) -> dict[str, str]:
-    hint = "write a CSV file in UTF-8 with the columns request_id and label; see monitor.retrain.labels."
+    hint = "write a CSV file in UTF-8 with the columns request_id and label; see monitor.labels."
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)

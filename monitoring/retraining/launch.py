@@ -1,7 +1,7 @@
 """Runs a command that must not outlive the process that started it.
 
-Its form is `python -m monitoring.retraining.launch PID COMMAND …`. On Linux the kernel is asked to end this process with
-its parent, and the command takes its place. Elsewhere this process stays beside the command and watches.
+Its form is `python -m monitoring.retraining.launch PID COMMAND …`. On Linux the kernel is asked to end this process
+with its parent, and the command takes its place. Elsewhere this process stays beside the command and watches.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def write_listing(folder: Path, images: Sequence[tuple[str, str, str]], data: Da
     if not old.is_file():
         raise ConfigError(
             f"labelled requests cannot be added to '{data.labels}', which is no file of this machine.",
-            hint="set data.labels to a copy that is, or set monitor.retrain.mode: off.",
+            hint="set data.labels to a copy that is, or set monitor.policy.retrain: off.",
         )
     content = gzip.decompress(old.read_bytes()) if old.suffix == ".gz" else old.read_bytes()
     encoding = encoding_by_mark(content) if data.encoding == "auto" else data.encoding

@@ -23,7 +23,7 @@ data: {source: data.csv, label: diagnosis, split: {train: 0.6, validation: 0.2, 
 tune: {trials: 2, epochs: 1, subsample: 0.3}
 train: {epochs: 4, batch: {start: 32, limit: 64, every_epochs: 2}}
 evaluate: {gates: {accuracy: {min: 0.5}}, max_regression: 0.5}
-monitor: {min_rows: 100, retrain: {min_labels: 50}}
+monitor: {window: {min_rows: 100}, policy: {min_labels: 50}}
 """
 
 

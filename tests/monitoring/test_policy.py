@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estafet.errors import ServiceUnavailable
-from estafet.runfile.monitor import Monitor, Retrain
+from estafet.runfile.monitor import Monitor
 from estafet.runfile.tasks import Task
 from monitoring.detection.drift import Check
-from monitoring.incidents import policy
-from monitoring.incidents.policy import Judgement, alerts_now, record
+from monitoring.incidents import brakes, policy
+from monitoring.incidents.policy import Judgement, Telling, alerts_now, record
 from monitoring.incidents.state import JudgedWindow, MonitorState, RetrainingRecord
 
+TELLING = Telling(("notify.webhook",))
 HOUR_S = 3600.0
 SMALL = Check("x", "ks", 1e-9, 0.2, 0.1)
 
@@ -54,12 +55,12 @@ def test_there_is_never_more_than_one_open_incident_and_it_opens_and_closes_in_t
     for number, status in enumerate(statuses, start=1):
         found = [] if status == "ok" else [SMALL]
         judged = Judgement("m", 1, window(status, last_us=number), found, previous)
-        change = record(state, judged, Monitor(), notify=True, now_s=float(number))
+        change = record(state, judged, Monitor(), TELLING, now_s=float(number))
         previous = number
         events += ["opened"] * change.opened + ["closed"] * (change.closed is not None)
         assert (state.open_incident("m") is None) == (change.incident is None)
     assert events == ["opened", "closed"] * (len(events) // 2) + ["opened"] * (len(events) % 2)
-    assert [event["type"].rpartition(".")[2] for _, event in state.undelivered()] == events
+    assert [one.event["type"].rpartition(".")[2] for one in state.undelivered("notify.webhook")] == events
 
 
 def test_a_window_is_recorded_with_everything_that_follows_or_not_at_all(tmp_path, monkeypatch):
@@ -73,10 +74,10 @@ def test_a_window_is_recorded_with_everything_that_follows_or_not_at_all(tmp_pat
     with monkeypatch.context() as patched:
         patched.setattr(policy.memory, "add_event", fail)
         with pytest.raises(OSError, match="No space"):
-            record(state, judged, Monitor(), notify=True, now_s=1.0)
+            record(state, judged, Monitor(), TELLING, now_s=1.0)
     assert state.last_judged_us("m", 1) is None
     assert state.open_incident("m") is None
-    assert record(state, judged, Monitor(), notify=True, now_s=1.0).opened
+    assert record(state, judged, Monitor(), TELLING, now_s=1.0).opened
 
 
 def test_models_and_versions_have_histories_of_their_own(tmp_path):
@@ -84,7 +85,7 @@ def test_models_and_versions_have_histories_of_their_own(tmp_path):
     state = MonitorState(tmp_path)
     for model, version in (("a", 1), ("b", 1), ("a", 2)):
         judged = Judgement(model, version, window("drift"), [SMALL], None)
-        assert not record(state, judged, Monitor(), notify=True, now_s=1.0).opened
+        assert not record(state, judged, Monitor(), TELLING, now_s=1.0).opened
 
 
 def test_a_state_that_is_held_by_another_check_is_said(tmp_path, monkeypatch):
@@ -106,26 +107,30 @@ def done(hours_ago, outcome="kept"):
         (500, [], {}, None),
         (499, [], {}, "499 fresh labels"),
         (0, [], {"min_labels": 0}, "0 fresh labels"),
-        (500, [done(23)], {}, "the last retraining is too recent: 1.0 of 24 h"),
-        (500, [done(25)], {}, None),
+        (500, [done(23, "deployed")], {}, "the last retraining is too recent: 1.0 of 24 h"),
+        (500, [done(25, "deployed")], {}, None),
+        (500, [done(25)], {}, "the last retraining is too recent: 23.0 of 48 h"),
+        (500, [done(49)], {}, None),
+        (500, [done(49), done(100)], {}, "the last retraining is too recent: 47.0 of 96 h"),
+        (500, [done(49), done(100, "deployed"), done(200)], {}, None),
         (500, [done(1, "failed")], {}, None),
         (500, [done(30 * n, "failed") for n in range(1, 5)], {}, "4 retrainings in seven days"),
-        (500, [done(170)] * 4, {}, None),
-        (500, [], {"mode": "off"}, "monitor.retrain.mode is off"),
+        (500, [done(170, "failed")] * 4, {}, None),
+        (500, [], {"retrain": "off"}, "monitor.policy.retrain is off"),
     ],
 )
 def test_each_brake_holds_at_its_own_limit(num_labels, earlier, changed, expected):
     """A failed retraining does not start a cool-down, as it taught nothing, but it counts for the week."""
-    brakes = Retrain.model_validate({"labels": "labels.csv", **changed})
+    settings = Monitor.model_validate({"labels": "labels.csv", "policy": changed})
 
-    why = policy.withheld(brakes, Task.TABULAR_REGRESSION, num_labels, earlier, 0.0)
+    why = brakes.withheld(settings, Task.TABULAR_REGRESSION, num_labels, earlier, 0.0)
 
     assert (why is None) if expected is None else why.startswith(expected)
 
 
 def test_a_forecast_is_retrained_by_its_own_series():
     """Labels of requests are not rows of a series."""
-    assert "append them to data.source" in policy.withheld(Retrain(), Task.FORECASTING, 1000, [], 0.0)
+    assert "append them to data.source" in brakes.withheld(Monitor(), Task.FORECASTING, 1000, [], 0.0)
 
 
 def test_a_retraining_that_fails_again_and_again_counts_for_the_week_each_time(tmp_path):
@@ -134,8 +139,8 @@ def test_a_retraining_that_fails_again_and_again_counts_for_the_week_each_time(t
     for hour in range(4):
         state.start_retraining("m", "k", version=1, folder="", num_labelled=500, now_s=hour * HOUR_S)
         state.end_retraining("m", "k", outcome="failed", why="", version=1, now_s=hour * HOUR_S)
-    brakes = Retrain(labels="labels.csv", max_per_week=4)
+    settings = Monitor.model_validate({"labels": "labels.csv", "policy": {"max_per_week": 4, "max_per_day": 9}})
 
-    why = policy.withheld(brakes, Task.TABULAR_REGRESSION, 500, state.retrainings("m"), 5 * HOUR_S)
+    why = brakes.withheld(settings, Task.TABULAR_REGRESSION, 500, state.retrainings("m"), 5 * HOUR_S)
 
     assert why.startswith("4 retrainings in seven days")

@@ -64,7 +64,7 @@ class Receiver:
 @pytest.fixture
 def receiver(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("monitoring.alerting.alerts.PAUSE_S", 0)
+    monkeypatch.setattr("monitoring.alerting.posting.PAUSE_S", 0)
     made = Receiver()
     yield made
     made.server.shutdown()
@@ -72,7 +72,7 @@ def receiver(monkeypatch):
 
 
 def _check(world, *, now=NOW, webhook=None, **changed):
-    changed = {"retrain": {"mode": "off"}, **changed}
+    changed = {"policy": {"retrain": "off"}, **changed}
     return step.detect_drift(
         world.settings(**changed),
         world.models_dir,
@@ -86,5 +86,5 @@ def _check(world, *, now=NOW, webhook=None, **changed):
 
 @pytest.fixture
 def check():
-    """Run the step over a world's folders; without labels unless `retrain` is given."""
+    """Run the step over a world's folders; without labels unless `policy` is given."""
     return _check

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitoring.alerting.alerts import NUM_TRIES
+from monitoring.alerting.posting import NUM_TRIES
 from monitoring.incidents.state import MonitorState
 from monitoring.pages import page
 from monitoring.testing import MODEL, NOW, table_rows
@@ -23,7 +23,7 @@ def write_labels(world, ids, label="yes"):
     path = world.root / "labels.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["request_id", "label"], *([request, label] for request in ids)])
-    return {"labels": str(path), "min_labels": 100, "mode": "auto"}
+    return {"labels": str(path), "policy": {"min_labels": 100}}
 
 
 def test_an_incident_is_told_once_and_closes_after_three_clean_windows(world, rng, receiver, no_evidently, check):
@@ -80,8 +80,8 @@ def test_drift_with_enough_labels_asks_for_a_retraining(world, rng, receiver, no
     """The trigger is told once, however often the check is repeated."""
     ids = world.log(table_rows(rng, 600, shift=2.0))
 
-    verdict = check(world, webhook=receiver.url, retrain=write_labels(world, ids[:200]))
-    again = check(world, webhook=receiver.url, retrain=write_labels(world, ids[:200]))
+    verdict = check(world, webhook=receiver.url, **write_labels(world, ids[:200]))
+    again = check(world, webhook=receiver.url, **write_labels(world, ids[:200]))
 
     assert verdict.retrain
     assert again.retrain, "nothing was retrained yet, and the incident is open"
@@ -91,10 +91,10 @@ def test_drift_with_enough_labels_asks_for_a_retraining(world, rng, receiver, no
 def test_labels_that_arrive_after_the_alert_release_the_brake(world, rng, no_evidently, check):
     """The second check has no new requests to judge, but the incident is open and now there are labels."""
     ids = world.log(table_rows(rng, 600, shift=2.0))
-    few = check(world, retrain=write_labels(world, ids[:50]))
-    enough = check(world, retrain=write_labels(world, ids[:300]))
+    few = check(world, **write_labels(world, ids[:50]))
+    enough = check(world, **write_labels(world, ids[:300]))
 
-    assert (few.retrain, few.why) == (False, "50 fresh labels, fewer than monitor.retrain.min_labels (100)")
+    assert (few.retrain, few.why) == (False, "50 fresh labels, fewer than monitor.policy.min_labels (100)")
     assert (enough.status, enough.retrain) == ("insufficient", True)
 
 
@@ -102,7 +102,7 @@ def test_labels_of_requests_that_were_never_made_do_not_count(world, rng, no_evi
     """The file names 300 requests, of which the log knows 30."""
     ids = world.log(table_rows(rng, 600, shift=2.0))
 
-    verdict = check(world, retrain=write_labels(world, [*ids[:30], *(f"ghost-{i}" for i in range(270))]))
+    verdict = check(world, **write_labels(world, [*ids[:30], *(f"ghost-{i}" for i in range(270))]))
 
     assert verdict.why.startswith("30 fresh labels")
 
@@ -110,11 +110,11 @@ def test_labels_of_requests_that_were_never_made_do_not_count(world, rng, no_evi
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"mode": "off"}, "monitor.retrain.mode is off"),
-        ({"labels": None}, "no labels: monitor.retrain.labels names no file"),
+        ({"policy": {"retrain": "off"}}, "monitor.policy.retrain is off"),
+        ({"labels": None}, "no labels: monitor.labels names no file"),
         ({"labels": "/nowhere.csv"}, "no labels: there is no file /nowhere.csv"),
-        ({"cooldown_hours": 24}, "the last retraining is too recent: 23.0 of 24 h to go"),
-        ({"cooldown_hours": 0.5, "max_per_week": 1}, "1 retrainings in seven days"),
+        ({"policy": {"cooldown_hours": 24}}, "the last retraining is too recent: 47.0 of 48 h to go"),
+        ({"policy": {"cooldown_hours": 0.5, "max_per_day": 1}}, "1 retrainings in 24 hours"),
     ],
 )
 def test_each_brake_says_why_it_holds(world, rng, no_evidently, changed, why, check):
@@ -125,7 +125,8 @@ def test_each_brake_says_why_it_holds(world, rng, no_evidently, changed, why, ch
     memory.end_retraining(MODEL, "k", outcome="kept", why="", version=1, now_s=hour_ago_s)
     ids = world.log(table_rows(rng, 600, shift=2.0))
 
-    verdict = check(world, retrain=write_labels(world, ids) | changed)
+    settings = write_labels(world, ids)
+    verdict = check(world, **settings | changed | {"policy": settings["policy"] | changed.get("policy", {})})
 
     assert verdict.status == "drift"
     assert not verdict.retrain
@@ -139,7 +140,7 @@ def test_a_check_that_is_killed_loses_no_alert(world, rng, receiver, no_evidentl
     code = (
         "import os, signal, sys; from pathlib import Path; from components.detect_drift import step; "
         "from monitoring.testing import NOW, World; world = World(Path(sys.argv[1])); "
-        "step.alerts.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "step.outbox.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
         "step.detect_drift(world.settings(), world.models_dir, world.requests_dir, world.state_dir, "
         "world.root / 'report', webhook=sys.argv[2], now=NOW)"
     )

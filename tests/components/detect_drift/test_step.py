@@ -27,7 +27,7 @@ def write_labels(world, ids, label="yes"):
     path = world.root / "labels.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([["request_id", "label"], *([request, label] for request in ids)])
-    return {"labels": str(path), "min_labels": 100, "mode": "auto"}
+    return {"labels": str(path), "policy": {"min_labels": 100}}
 
 
 def test_without_drift_a_hundred_windows_raise_no_alarm(world, rng, no_evidently, check):
@@ -82,7 +82,7 @@ def test_requests_before_the_window_do_not_count(world, rng, no_evidently, check
     world.log(table_rows(rng, 600), ended=NOW - 2 * DAY)
 
     assert check(world).status == "insufficient"
-    assert check(world, window_hours=72).num_rows == 600
+    assert check(world, window={"hours": 72}).num_rows == 600
 
 
 def test_missing_values_call_a_person_and_never_retrain(world, rng, no_evidently, check):
@@ -91,7 +91,7 @@ def test_missing_values_call_a_person_and_never_retrain(world, rng, no_evidently
     rows["prediction"] = np.where(np.isnan(rows["age"]), "yes", rows["prediction"])
     ids = world.log(rows)
 
-    verdict = check(world, retrain=write_labels(world, ids))
+    verdict = check(world, **write_labels(world, ids))
 
     assert verdict.status == "data_quality"
     assert {"chi2", "missing_or_invalid"} <= {finding.check for finding in verdict.findings}
@@ -187,7 +187,7 @@ def test_a_trend_and_a_season_are_no_drift_and_noise_is(tmp_path, rng, no_eviden
     calm = check(world)
     noisy = series[1700:] + rng.normal(0, 2, 700)
     world.log(windows_of(noisy), ended=NOW + DAY, prefix="b")
-    verdict = check(world, now=NOW + DAY, retrain={"mode": "auto"})
+    verdict = check(world, now=NOW + DAY, policy={"retrain": "auto"})
 
     assert calm.status == "ok"
     assert (verdict.status, verdict.retrain) == ("drift", False)

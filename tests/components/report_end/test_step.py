@@ -17,7 +17,7 @@ from components.report_end import step
 def receiver(monkeypatch):
     """A real HTTP server on this machine; `events` holds what it was sent."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("monitoring.alerting.alerts.PAUSE_S", 0)
+    monkeypatch.setattr("monitoring.alerting.posting.PAUSE_S", 0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):

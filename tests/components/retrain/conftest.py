@@ -55,9 +55,9 @@ class Race(World):
 
     def retrain(self, progress=step.silent, overrides=(), profile=None, **changed):
         """Run the step."""
-        retrain = {"labels": str(self.root / "labels.csv"), **changed}
+        changed = {"labels": str(self.root / "labels.csv"), **changed}
         return step.retrain(
-            self.settings(retrain=retrain), self.root / "report", self.root / "run.yaml", list(overrides), profile,
+            self.settings(**changed), self.root / "report", self.root / "run.yaml", list(overrides), profile,
             self.models_dir, self.requests_dir, self.state_dir, self.root / "outcome.json", progress=progress,
         )  # fmt: skip
 

@@ -133,7 +133,7 @@ def test_a_label_that_is_no_class_is_named(race):
     """A slip of the pen must not become a class of its own."""
     race.label({"r-0": "yse", "r-1": "yes"})
 
-    with pytest.raises(DataError, match=r"1 of the labels in monitor.retrain.labels are no class of the model: 'yse'"):
+    with pytest.raises(DataError, match=r"1 of the labels in monitor.labels are no class of the model: 'yse'"):
         race.retrain()
     assert not (race.state_dir / "labelled").exists()
 

@@ -60,7 +60,7 @@ def test_a_profile_is_applied_to_the_training_run_too(race):
 
 def test_tuning_again_leaves_the_hyperparameters_to_the_search(race):
     """`retrain.tune: true`."""
-    race.retrain(tune=True)
+    race.retrain(retrain={"tune": True})
 
     assert set(race.overrides()) == {"data.source"}
 

@@ -29,7 +29,7 @@ CHANGES: dict[str, object] = {
     "export": {"verify_examples": 99},
     "deploy": {"keep_versions": 99},
     "serve": {"port": 9999},
-    "monitor": {"min_rows": 999},
+    "monitor": {"labels": "l.csv"},
     "tracking": {"experiment": "other"},
     "notify": {"webhook": "https://example.org"},
     "cluster": {"timeout_hours": 99},

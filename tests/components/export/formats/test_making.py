@@ -82,9 +82,7 @@ def test_a_model_that_is_too_far_from_keras_is_not_kept(relay_of, evaluation_of,
     relay = relay_of(Task.TABULAR_REGRESSION)
     settings = step.Settings(name="tiny", lite="dynamic", max_difference=1e-9, **relay.settings())
 
-    papers = step.export(
-        settings, relay.model, relay.dataset, evaluation_of(relay.task), tmp_path / "1", provenance={}
-    )
+    papers = step.export(settings, relay.model, relay.dataset, evaluation_of(relay.task), tmp_path / "1", provenance={})
 
     assert "export.max_difference" in papers.formats[2].problem
     assert not (tmp_path / "1/estafet/lite/dynamic.tflite").exists()
