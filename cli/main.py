@@ -26,6 +26,7 @@ COMMANDS = {
     "releases": ("cli.releases:releases", "List the released versions: which is served, and what became of the rest."),
     "rollback": ("cli.rollback:rollback", "Serve the version before, or another one."),
     "monitor": ("cli.monitor:monitor", "Compare the served requests with the training data; retrain on drift."),
+    "retrain": ("cli.retrain:retrain", "Approve or reject the retraining that drift asks for; list them."),
     "experiments": ("cli.experiments:experiments", "Open MLflow's page on this run file's store."),
     "compile": ("cli.compile:compile_command", "Write a pipeline as Kubeflow IR YAML."),
     "submit": ("cli.submit:submit", "Submit the training pipeline to a Kubeflow cluster."),

@@ -79,7 +79,7 @@ class Policy(Section):
     def _is_known(cls, given: str) -> str:
         try:
             ZoneInfo(given)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"there is no time zone '{given}'; write one as Europe/Berlin, or UTC") from error
         return given
 

@@ -53,7 +53,7 @@ def problem_of(secret: str, given: Mapping[str, str], body: bytes, now_s: float,
     expected = _digest(secret, given[ID], given[TIMESTAMP], body)
     for signed in given[SIGNATURE].split():
         version, _, value = signed.partition(",")
-        if version == "v1" and hmac.compare_digest(value.encode(), expected.encode()):
+        if version == "v1" and hmac.compare_digest(value.encode("utf-8", "surrogatepass"), expected.encode()):
             return ""
     return "its signature is not that of the shared secret"
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 
 from monitoring.alerting.posting import NUM_TRIES
+from monitoring.incidents import standing
 from monitoring.incidents.state import MonitorState
 from monitoring.pages import page
 from monitoring.testing import MODEL, NOW, table_rows
@@ -152,3 +153,39 @@ def test_a_check_that_is_killed_loses_no_alert(world, rng, receiver, no_evidentl
     assert receiver.types == ["estafet.drift.opened"]
     assert (verdict.status, verdict.alert) == ("insufficient", False)
     assert verdict.incident == receiver.events[0]["data"]["incident"]
+
+
+def test_with_approve_a_person_is_asked_once_and_the_answer_counts(world, rng, receiver, no_evidently, check):
+    """Asked at the first check, not again at the second; the third finds the approval."""
+    settings = write_labels(world, world.log(table_rows(rng, 600, shift=2.0)))
+    settings["policy"]["retrain"] = "approve"
+    asked, again = (check(world, webhook=receiver.url, **settings) for _ in range(2))
+    MonitorState(world.state_dir).decide(MODEL, asked.incident, "approved", "ada", NOW.timestamp())
+
+    approved = check(world, webhook=receiver.url, **settings)
+
+    assert (asked.retrain, again.retrain, approved.retrain) == (False, False, True)
+    assert asked.why == f"it waits for `estafet retrain approve RUN.yaml {asked.incident}`"
+    assert receiver.types == ["estafet.drift.opened", "estafet.retrain.waiting", "estafet.retrain.requested"]
+
+
+def test_a_rejected_retraining_does_not_start(world, rng, no_evidently, check):
+    settings = write_labels(world, world.log(table_rows(rng, 600, shift=2.0)))
+    settings["policy"]["retrain"] = "approve"
+    asked = check(world, **settings)
+    MonitorState(world.state_dir).decide(MODEL, asked.incident, "rejected", "ada", NOW.timestamp())
+
+    assert check(world, **settings).why == "ada has rejected the retraining"
+
+
+def test_every_decision_is_in_the_journal_with_its_evidence_once(world, rng, no_evidently, check):
+    """A drifting window opens an incident; labels are missing at the first and at the second check."""
+    world.log(table_rows(rng, 600, shift=2.0))
+    for _ in range(2):
+        check(world, policy={"min_labels": 100})
+
+    entries = standing.history(MonitorState(world.state_dir), MODEL)
+
+    assert [entry.event for entry in entries] == ["window.judged", "incident.opened", "retraining.withheld"]
+    assert entries[0].body["findings"][0]["effect"] > 0.4
+    assert entries[2].body["why"] == "no labels: monitor.labels names no file"

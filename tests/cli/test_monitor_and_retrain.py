@@ -1,0 +1,106 @@
+"""`estafet monitor status|history` and `estafet retrain`: what they print of the memory, and what they change in it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.monitor import monitor
+from cli.retrain import retrain
+from estafet.errors import ConfigError
+from estafet.runfile.monitor import Monitor
+from monitoring.detection.drift import Check
+from monitoring.incidents import policy
+from monitoring.incidents.policy import Judgement, Telling
+from monitoring.incidents.state import JudgedWindow, MonitorState
+
+RUN_FILE = """
+name: toy
+task: tabular_regression
+workspace: work
+data: {source: data.csv, label: y}
+"""
+INCIDENT = "toy-v1-1700000000000000"
+
+
+@pytest.fixture
+def run_file(tmp_path) -> str:
+    path = tmp_path / "toy.yaml"
+    path.write_text(RUN_FILE)
+    return str(path)
+
+
+@pytest.fixture
+def state(tmp_path) -> MonitorState:
+    """One window that drifts so far that it opens an incident, of which the webhook was not told yet."""
+    made = MonitorState(tmp_path / "work" / "monitor" / "toy")
+    window = JudgedWindow(1_699_990_000_000_000, 1_700_000_000_000_000, 1200, "drift", 0.62)
+    found = [Check("[bold]age", "ks", 1e-9, 0.62, 0.1)]
+    telling = Telling(("notify.webhook",))
+    policy.record(made, Judgement("toy", 1, window, found, None), Monitor(), telling, now_s=1_700_000_000.0)
+    made.note_delivery(f"{INCIDENT}-opened", "notify.webhook", error="HTTP 500", now_s=1_700_000_000.0)
+    return made
+
+
+def output(command, *arguments):
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_status_tells_the_incident_its_windows_and_what_waits(run_file, state):
+    incident = state.open_incident("toy")
+    policy.note_withheld(state, "toy", incident, "no labels: monitor.labels names no file", now_s=1_700_000_001.0)
+
+    told = output(monitor, "status", run_file)
+
+    assert f"incident {INCIDENT}, open since" in told
+    assert "[bold]age: distribution 0.62" in told
+    assert "no retraining starts: no labels: monitor.labels names no file" in told
+    assert "1 alerts wait for notify.webhook: HTTP 500" in told
+    assert "1,200" in told
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("status", "no check of 'toy' was made yet"), ("history", "nothing was")]
+)
+def test_before_the_first_check_the_next_step_is_told_and_nothing_is_made(run_file, tmp_path, command, words):
+    assert words in output(monitor, command, run_file)
+    assert not (tmp_path / "work").exists()
+
+
+def test_history_lists_decisions_in_their_order(run_file, state):
+    output(retrain, "approve", run_file, INCIDENT, "--by", "ada")
+
+    lines = output(monitor, "history", run_file).splitlines()
+    objects = [json.loads(line) for line in output(monitor, "history", run_file, "--json").splitlines()]
+
+    assert [line.split()[3] for line in lines] == ["window.judged", "incident.opened", "retraining.approved"]
+    assert "1,200 requests, drift: [bold]age ks 0.62" in lines[0]
+    assert objects[2] == {
+        "number": 3, "at_s": objects[2]["at_s"], "actor": "ada", "event": "retraining.approved",
+        "evidence": {"incident": INCIDENT, "model": "toy"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("decision", "kept"), [("approve", "approved"), ("reject", "rejected")])
+def test_a_decision_is_kept_with_who_made_it(run_file, state, decision, kept):
+    output(retrain, decision, run_file, INCIDENT, "--by", "ada")
+
+    assert state.decision(INCIDENT) == (kept, "ada")
+    assert f"ada has {kept} its retraining" in output(monitor, "status", run_file)
+
+
+def test_only_an_open_incident_can_be_decided_about(run_file, state):
+    with pytest.raises(ConfigError, match=f"no open incident 'other' of 'toy': incident {INCIDENT} is open"):
+        output(retrain, "approve", run_file, "other")
+    assert state.decision("other") is None
+
+
+def test_retrainings_are_listed_with_what_came_of_them(run_file, state):
+    state.start_retraining("toy", "abc", version=1, folder="f", num_labelled=5, now_s=1_700_000_000.0)
+    state.end_retraining("toy", "abc", outcome="kept", why="w", version=1, now_s=1_700_000_060.0)
+
+    assert "after version 1: kept" in output(retrain, "list", run_file)
