@@ -73,7 +73,7 @@ def detect_drift(
     comparison, opened = None, False
     if requests.num_rows >= settings.window.min_rows:
         progress(f"comparing {requests.num_rows:,} requests with the reference")
-        comparison = judge(served.reference(), requests, served, settings)
+        comparison = judge(served.reference(), requests, served, settings, _known_labels(settings))
         judged = _judgement(served, requests, comparison, after_us)
         opened = policy.record(state, judged, settings, telling, now_s=now_s).opened
     incident = state.open_incident(served.model)
@@ -170,6 +170,10 @@ def _unapproved(
         policy.request_retraining(state, settings.name, incident, telling, asks=True, now_s=now_s)
         return f"it waits for `estafet retrain approve RUN.yaml {incident.id}`"
     return None if decision[0] == "approved" else f"{decision[1]} has rejected the retraining"
+
+
+def _known_labels(settings: DriftSettings) -> dict[str, str]:
+    return labels.read_labels(settings.labels) if settings.labels and Path(settings.labels).exists() else {}
 
 
 def _num_fresh_labels(settings: DriftSettings, requests_dir: str | Path, state: MonitorState) -> int:

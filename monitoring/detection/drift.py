@@ -14,15 +14,19 @@ DRIFT, DATA_QUALITY = "drift", "data_quality"
 KINDS = {
     "ks": DRIFT,
     "chi2": DRIFT,
+    "domain": DRIFT,
+    "performance": DRIFT,
     "missing_or_invalid": DATA_QUALITY,
     "new_category": DATA_QUALITY,
     "out_of_range": DATA_QUALITY,
     "column_absent": DATA_QUALITY,
 }
-"""What each check speaks of: a distribution that moved, or data that are broken."""
+"""What each check speaks of: a distribution, a dependence or a meaning that moved, or data that are broken."""
 CHECK_WORDS = {
     "ks": "distribution",
     "chi2": "distribution",
+    "domain": "dependence",
+    "performance": "performance",
     "missing_or_invalid": "missing or invalid",
     "new_category": "new category",
     "out_of_range": "out of range",

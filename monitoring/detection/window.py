@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from estafet import request_log
 from estafet.errors import DataError
+from estafet.release import Contract
 from estafet.runfile.monitor import Monitor
+from estafet.runfile.tasks import Task
 from monitoring.detection.baseline import Baseline, Profile, baseline_of
-from monitoring.detection.columns import reference_columns, request_columns
-from monitoring.detection.drift import Check, compare, effect_floor, findings_among
+from monitoring.detection.columns import as_array, features, reference_columns, request_columns
+from monitoring.detection.domain import domain_check
+from monitoring.detection.drift import DATA_QUALITY, Check, compare, effect_floor, findings_among
+from monitoring.detection.performance import performance_check
 from monitoring.served import ServedVersion
 
 if TYPE_CHECKING:
@@ -80,7 +86,13 @@ def times_us(requests: pa.Table) -> np.ndarray:
     return requests[request_log.TS].cast("int64").to_numpy()
 
 
-def judge(reference: pa.Table, requests: pa.Table, served: ServedVersion, settings: Monitor) -> Comparison:
+def judge(
+    reference: pa.Table,
+    requests: pa.Table,
+    served: ServedVersion,
+    settings: Monitor,
+    known_labels: Mapping[str, str] = MappingProxyType({}),
+) -> Comparison:
     """Compare requests with the reference.
 
     Args:
@@ -88,6 +100,7 @@ def judge(reference: pa.Table, requests: pa.Table, served: ServedVersion, settin
         requests: Rows of the request log.
         served: The served version.
         settings: The run file's `monitor` section.
+        known_labels: The labels that arrived, by request id.
 
     Raises:
         DataError: Nothing in the reference can be compared.
@@ -109,4 +122,37 @@ def judge(reference: pa.Table, requests: pa.Table, served: ServedVersion, settin
     columns = request_columns(requests, contract)
     profiles = {name: baselines[name].profile(values_N) for name, values_N in columns.items() if name in baselines}
     checks = compare(baselines, profiles, floors)
+    checks += _together(watched, columns, contract, findings_among(checks, settings.detect.alpha), settings)
+    checks += _by_labels(reference, requests, contract, known_labels)
     return Comparison(checks, findings_among(checks, settings.detect.alpha), baselines, profiles, watched, columns)
+
+
+def _together(
+    reference: Mapping[str, np.ndarray],
+    requests: Mapping[str, np.ndarray],
+    contract: Contract,
+    found: Sequence[Check],
+    settings: Monitor,
+) -> list[Check]:
+    """Compare the features together; one that is found broken by itself is left out."""
+    if not settings.detect.domain or contract.task is Task.FORECASTING:
+        return []
+    names = features(contract)
+    broken = {check.column for check in found if check.kind == DATA_QUALITY}
+    before = {name: reference[name] for name in names if name in reference}
+    check = domain_check(before, {name: requests[name] for name in names if name in requests}, broken)
+    return [check] if check else []
+
+
+def _by_labels(
+    reference: pa.Table, requests: pa.Table, contract: Contract, known_labels: Mapping[str, str]
+) -> list[Check]:
+    """Compare the errors on the window's labelled requests with those on the reference."""
+    ids = requests[request_log.REQUEST_ID].to_pylist()
+    rows = [row for row, request in enumerate(ids) if request in known_labels]
+    held_out = {name: as_array(reference[name]) for name in ("prediction", "label") if name in reference.column_names}
+    if not rows or request_log.PREDICTION not in requests.column_names or contract.task is Task.FORECASTING:
+        return []
+    labels = np.array([known_labels[ids[row]] for row in rows], dtype=object)
+    check = performance_check(contract.task, held_out, as_array(requests[request_log.PREDICTION])[rows], labels)
+    return [check] if check else []
