@@ -155,10 +155,31 @@ def read_part(path: Path, columns: list[str] | None = None) -> pa.Table:
             wanted = None if columns is None else [name for name in names if name in columns]
             return file.read(columns=wanted).replace_schema_metadata(None)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"the request log's file {path} cannot be read: {error}.",
-            hint="move it away; the other files of the log do not depend on it.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def batches_of_part(path: Path, num_rows: int) -> Iterator[pa.Table]:
+    """Read one file of the log piece by piece, each of at most `num_rows` rows.
+
+    Raises:
+        DataError: It is damaged, or gone.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(num_rows, use_threads=False):
+                yield pa.Table.from_batches([batch]).replace_schema_metadata(None)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"the request log's file {path} cannot be read: {error}.",
+        hint="move it away; the other files of the log do not depend on it.",
+    )
 
 
 def _read_versioned(path: Path, version: int, columns: list[str] | None) -> pa.Table:

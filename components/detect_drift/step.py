@@ -7,15 +7,14 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from estafet.request_log import TS
 from estafet.runfile.steps import DriftSettings
 from estafet.telemetry import Progress, silent
 from estafet.tracking import NullTracker, Tracker
 from monitoring.alerting import outbox
 from monitoring.alerting.receivers import targets_of
-from monitoring.detection.window import Comparison, judge, requests_to_judge, times_us
+from monitoring.detection.window import Comparison, judge
+from monitoring.detection.windows import Window, window_to_judge
 from monitoring.incidents import brakes, policy
 from monitoring.incidents.policy import Telling
 from monitoring.incidents.state import Incident, JudgedWindow, MonitorState
@@ -23,9 +22,6 @@ from monitoring.incidents.verdict import Verdict, status_of
 from monitoring.pages import evidently_page, page
 from monitoring.retraining import labelled, labels
 from monitoring.served import ServedVersion, served_version
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Settings = DriftSettings
 
@@ -69,12 +65,12 @@ def detect_drift(
 
     progress("reading the request log")
     after_us = state.last_judged_us(served.model, served.version)
-    requests = requests_to_judge(requests_dir, served, after_us=after_us, window_hours=settings.window.hours, now=now)
+    window = window_to_judge(requests_dir, served, after_us=after_us, window_hours=settings.window.hours, now=now)
     comparison, opened = None, False
-    if requests.num_rows >= settings.window.min_rows:
-        progress(f"comparing {requests.num_rows:,} requests with the reference")
-        comparison = judge(served.reference(), requests, served, settings, _known_labels(settings))
-        judged = _judgement(served, requests, comparison, after_us)
+    if window.num_rows >= settings.window.min_rows:
+        progress(f"comparing {window.num_rows:,} requests with the reference")
+        comparison = judge(served.reference(), window, served, settings, _known_labels(settings))
+        judged = _judgement(served, window, comparison, after_us)
         opened = policy.record(state, judged, settings, telling, now_s=now_s).opened
     incident = state.open_incident(served.model)
     withheld = _withheld(state, settings, requests_dir, incident, now, telling)
@@ -84,7 +80,7 @@ def detect_drift(
         policy.note_withheld(state, served.model, incident, withheld, now_s=now_s)
     delivery = outbox.deliver(state, targets, now_s)
 
-    verdict = _verdict(served, requests, comparison, incident, withheld)
+    verdict = _verdict(served, window, comparison, incident, withheld)
     verdict = replace(verdict, alert=opened, num_undelivered=delivery.num_waiting)
     verdict.save(report_folder)
     drawn = _draw_evidently(report_folder, comparison, settings.detect.report_rows, progress)
@@ -104,21 +100,19 @@ def summary(verdict: Verdict) -> str:
         told = f"{kind} in {verdict.num_rows:,} requests ({policy.in_words(verdict.findings, limit=1)})"
     consequence = " · alert" if verdict.alert else ""
     waiting = f" · {verdict.num_undelivered} alerts wait for the webhook" if verdict.num_undelivered else ""
-    return told + consequence + (" · retrain" if verdict.retrain else "") + waiting
+    damaged = f" · {len(verdict.damaged)} damaged files of the log left out" if verdict.damaged else ""
+    return told + consequence + (" · retrain" if verdict.retrain else "") + waiting + damaged
 
 
-def _judgement(
-    served: ServedVersion, requests: pa.Table, comparison: Comparison, after_us: int | None
-) -> policy.Judgement:
-    times = times_us(requests)
+def _judgement(served: ServedVersion, window: Window, comparison: Comparison, after_us: int | None) -> policy.Judgement:
     status = status_of(comparison.findings)
-    window = JudgedWindow(int(times[0]), int(times[-1]), requests.num_rows, status, comparison.max_effect)
-    return policy.Judgement(served.model, served.version, window, comparison.findings, after_us)
+    judged = JudgedWindow(window.first_us, window.last_us, window.num_rows, status, comparison.max_effect)
+    return policy.Judgement(served.model, served.version, judged, comparison.findings, after_us)
 
 
 def _verdict(
     served: ServedVersion,
-    requests: pa.Table,
+    window: Window,
     comparison: Comparison | None,
     incident: Incident | None,
     withheld: str | None,
@@ -127,8 +121,9 @@ def _verdict(
         model=served.model,
         version=served.version,
         status="insufficient" if comparison is None else status_of(comparison.findings),
-        num_rows=requests.num_rows,
-        window=_span(requests),
+        num_rows=window.num_rows,
+        window=window.span(),
+        damaged=window.damaged,
         num_checks=0 if comparison is None else len(comparison.checks),
         findings=() if comparison is None else tuple(comparison.findings),
         incident=None if incident is None else incident.id,
@@ -215,10 +210,3 @@ def _track(tracker: Tracker, verdict: Verdict, comparison: Comparison | None, fo
 def _metric_name(column: str) -> str:
     """MLflow takes letters, digits and a few signs in a metric's name."""
     return re.sub(r"[^\w\-. /]", "_", column, flags=re.ASCII)[:150]
-
-
-def _span(requests: pa.Table) -> tuple[str, str] | None:
-    if requests.num_rows == 0:
-        return None
-    first, last = (requests[TS][row].as_py().isoformat(timespec="seconds") for row in (0, -1))
-    return first, last

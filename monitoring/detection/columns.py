@@ -32,12 +32,20 @@ def reference_columns(reference: pa.Table, contract: Contract) -> dict[str, np.n
     return _features(reference, contract) | _answers(reference)
 
 
-def request_columns(requests: pa.Table, contract: Contract) -> dict[str, np.ndarray]:
-    """Return the watched columns of logged requests, by the names that the reference gives them."""
+def request_columns(
+    requests: pa.Table, contract: Contract, max_described: int = MAX_DESCRIBED
+) -> dict[str, np.ndarray]:
+    """Return the watched columns of logged requests, by the names that the reference gives them.
+
+    Args:
+        requests: Rows of the request log.
+        contract: What the model takes.
+        max_described: Number of images that are decoded, at most, spread evenly over the rows.
+    """
     if contract.task is Task.FORECASTING:
         return series_columns(requests, contract)
     if contract.task is Task.IMAGE_CLASSIFICATION:
-        return _image_columns(requests) | _answers(requests)
+        return _image_columns(requests, max_described) | _answers(requests)
     return _features(requests, contract) | _text_columns(requests, contract) | _answers(requests)
 
 
@@ -87,12 +95,16 @@ def as_array(column: pa.ChunkedArray) -> np.ndarray:
         return np.array([np.nan if v is None else float(v) for v in column.to_pylist()], np.float64)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
-    words = np.empty(len(column), object)
+    if len(column) == 0:
+        return np.empty(0, object)
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")  # a word that comes often is kept once
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    words = np.empty(len(encoded.dictionary), object)
     words[:] = [
         None if v is None or v == "" else v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v)
-        for v in column.to_pylist()
+        for v in encoded.dictionary.to_pylist()
     ]
-    return words
+    return words[encoded.indices.to_numpy()]
 
 
 def _features(table: pa.Table, contract: Contract) -> dict[str, np.ndarray]:
@@ -116,10 +128,10 @@ def _text_columns(requests: pa.Table, contract: Contract) -> dict[str, np.ndarra
     return found
 
 
-def _image_columns(requests: pa.Table) -> dict[str, np.ndarray]:
+def _image_columns(requests: pa.Table, max_described: int) -> dict[str, np.ndarray]:
     if IMAGE_INPUT not in requests.column_names:
         return {}
-    rows = np.unique(np.linspace(0, requests.num_rows - 1, min(requests.num_rows, MAX_DESCRIBED)).astype(np.int64))
+    rows = np.unique(np.linspace(0, requests.num_rows - 1, min(requests.num_rows, max_described)).astype(np.int64))
     described = [_describe(image) for image in requests[IMAGE_INPUT].take(rows).to_pylist()]
     return {name: np.array([row[name] for row in described], np.float64) for name in DESCRIPTORS}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,16 +15,17 @@ from estafet.release import Contract
 from estafet.runfile.monitor import Monitor
 from estafet.runfile.tasks import Task
 from monitoring.detection.baseline import Baseline, Profile, baseline_of
-from monitoring.detection.columns import as_array, features, reference_columns, request_columns
+from monitoring.detection.columns import MAX_DESCRIBED, as_array, features, reference_columns, request_columns
 from monitoring.detection.domain import domain_check
 from monitoring.detection.drift import DATA_QUALITY, Check, compare, effect_floor, findings_among
 from monitoring.detection.performance import performance_check
+from monitoring.detection.windows import Window
 from monitoring.served import ServedVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TICK = timedelta(microseconds=1)
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Comparison:
         baselines: The reference, by column.
         profiles: The requests, by column.
         reference: The reference's values, by column.
-        requests: The requests' values, by column.
+        requests: The requests' values, by column: a sample where there are many, spread evenly over the window.
     """
 
     checks: list[Check]
@@ -55,49 +54,18 @@ class Comparison:
         return max((finding.effect for finding in self.findings), default=0.0)
 
 
-def requests_to_judge(
-    requests_dir: str | Path, served: ServedVersion, *, after_us: int | None, window_hours: float, now: datetime
-) -> pa.Table:
-    """Read the requests to a version in the last hours that come after the newest judged one, oldest first.
-
-    Args:
-        requests_dir: The request log.
-        served: The served version.
-        after_us: Time of the newest judged request in microseconds since 1970, or None.
-        window_hours: Hours before `now` that count.
-        now: A time with a zone.
-
-    Raises:
-        DataError: No request to the model was ever logged.
-    """
-    if next(request_log.part_files(requests_dir, served.model), None) is None:
-        raise DataError(
-            f"no request to '{served.model}' is logged in {requests_dir}.",
-            hint="start the server with `estafet serve RUN.yaml` and send requests.",
-        )
-    since = now - timedelta(hours=window_hours)
-    if after_us is not None:
-        since = max(since, datetime.fromtimestamp(0, UTC) + timedelta(microseconds=after_us) + TICK)
-    return request_log.read(requests_dir, served.model, version=served.version, since=since, until=now + TICK)
-
-
-def times_us(requests: pa.Table) -> np.ndarray:
-    """Return the requests' times in microseconds since 1970, shape (N,)."""
-    return requests[request_log.TS].cast("int64").to_numpy()
-
-
 def judge(
     reference: pa.Table,
-    requests: pa.Table,
+    window: Window,
     served: ServedVersion,
     settings: Monitor,
-    known_labels: Mapping[str, str] = MappingProxyType({}),
+    known_labels: Mapping[str, str] = NO_LABELS,
 ) -> Comparison:
     """Compare requests with the reference.
 
     Args:
         reference: Held-out rows of the served version.
-        requests: Rows of the request log.
+        window: The requests.
         served: The served version.
         settings: The run file's `monitor` section.
         known_labels: The labels that arrived, by request id.
@@ -119,12 +87,89 @@ def judge(
         name: effect_floor(baselines[name], values_N, settings.detect.min_effect, settings.window.min_rows)
         for name, values_N in watched.items()
     }
-    columns = request_columns(requests, contract)
-    profiles = {name: baselines[name].profile(values_N) for name, values_N in columns.items() if name in baselines}
+    gone_through = _GoneThrough(contract, baselines, window.num_rows, settings.detect.report_rows, known_labels)
+    for part in window.parts():
+        gone_through.add(part)
+    profiles, sample = gone_through.profiles(), gone_through.sample()
     checks = compare(baselines, profiles, floors)
-    checks += _together(watched, columns, contract, findings_among(checks, settings.detect.alpha), settings)
-    checks += _by_labels(reference, requests, contract, known_labels)
-    return Comparison(checks, findings_among(checks, settings.detect.alpha), baselines, profiles, watched, columns)
+    checks += _together(watched, sample, contract, findings_among(checks, settings.detect.alpha), settings)
+    checks += _by_labels(reference, gone_through.answers, contract.task)
+    return Comparison(checks, findings_among(checks, settings.detect.alpha), baselines, profiles, watched, sample)
+
+
+class _GoneThrough:
+    """What is kept of a window's parts: profiles that add up, a sample, and the answers that have a label.
+
+    Attributes:
+        answers: Prediction and label of each labelled request.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        baselines: Mapping[str, Baseline],
+        num_rows: int,
+        num_sampled: int,
+        known_labels: Mapping[str, str],
+    ):
+        self._contract, self._baselines, self._known_labels = contract, baselines, known_labels
+        self._share = min(1.0, num_sampled / max(1, num_rows))
+        self._described_share = min(1.0, MAX_DESCRIBED / max(1, num_rows))
+        self._profiles: dict[str, Profile] = {}
+        self._samples: list[dict[str, np.ndarray]] = []
+        self._num_rows = 0
+        self.answers: list[tuple[object, str]] = []
+
+    def add(self, part: pa.Table) -> None:
+        """Go through one part."""
+        if part.num_rows == 0:
+            return
+        self._num_rows += part.num_rows
+        columns = request_columns(part, self._contract, max(1, round(self._described_share * part.num_rows)))
+        for name, values_N in columns.items():
+            if name in self._baselines:
+                profile = self._baselines[name].profile(values_N)
+                self._profiles[name] = self._profiles[name] + profile if name in self._profiles else profile
+        self._samples.append({name: _evenly(values_N, self._share) for name, values_N in columns.items()})
+        self._collect_labelled(part)
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return the profile of each column; where a part lacks a column that others have, its rows are missing."""
+        if self._contract.task is Task.IMAGE_CLASSIFICATION:  # of whose columns some are those of a sample
+            return self._profiles
+        return {name: _filled_up(profile, self._num_rows) for name, profile in self._profiles.items()}
+
+    def sample(self) -> dict[str, np.ndarray]:
+        """Return the sampled rows of each column that every part has."""
+        if not self._samples:
+            return {}
+        names = set.intersection(*(set(part) for part in self._samples))
+        return {
+            name: np.concatenate([part[name] for part in self._samples]) for name in self._samples[0] if name in names
+        }
+
+    def _collect_labelled(self, part: pa.Table) -> None:
+        if not self._known_labels or not {request_log.REQUEST_ID, request_log.PREDICTION} <= set(part.column_names):
+            return
+        ids = part[request_log.REQUEST_ID].to_pylist()
+        rows = [row for row, request in enumerate(ids) if request in self._known_labels]
+        if rows and self._contract.task is not Task.FORECASTING:
+            answers = as_array(part[request_log.PREDICTION].take(rows))
+            self.answers += zip(answers, (self._known_labels[ids[row]] for row in rows), strict=True)
+
+
+def _filled_up(profile: Profile, num_rows: int) -> Profile:
+    num_absent = num_rows - profile.num_rows
+    if num_absent <= 0:
+        return profile
+    return profile + Profile(num_absent, np.zeros_like(profile.counts), num_missing=num_absent)
+
+
+def _evenly(values_N: np.ndarray, share: float) -> np.ndarray:
+    if share >= 1:
+        return values_N
+    count = max(1, round(share * len(values_N)))
+    return values_N[np.unique(np.linspace(0, len(values_N) - 1, count).astype(np.int64))]
 
 
 def _together(
@@ -144,15 +189,11 @@ def _together(
     return [check] if check else []
 
 
-def _by_labels(
-    reference: pa.Table, requests: pa.Table, contract: Contract, known_labels: Mapping[str, str]
-) -> list[Check]:
+def _by_labels(reference: pa.Table, answers: Sequence[tuple[object, str]], task: Task) -> list[Check]:
     """Compare the errors on the window's labelled requests with those on the reference."""
-    ids = requests[request_log.REQUEST_ID].to_pylist()
-    rows = [row for row, request in enumerate(ids) if request in known_labels]
-    held_out = {name: as_array(reference[name]) for name in ("prediction", "label") if name in reference.column_names}
-    if not rows or request_log.PREDICTION not in requests.column_names or contract.task is Task.FORECASTING:
+    if not answers or task is Task.FORECASTING:
         return []
-    labels = np.array([known_labels[ids[row]] for row in rows], dtype=object)
-    check = performance_check(contract.task, held_out, as_array(requests[request_log.PREDICTION])[rows], labels)
+    held_out = {name: as_array(reference[name]) for name in ("prediction", "label") if name in reference.column_names}
+    told, labels = (np.array(values) for values in zip(*answers, strict=True))
+    check = performance_check(task, held_out, told, labels.astype(object))
     return [check] if check else []

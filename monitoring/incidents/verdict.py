@@ -33,6 +33,7 @@ class Verdict:
         retrain: Whether a retraining run is asked for.
         why: Why it is, or is not.
         num_undelivered: Alerts that still wait for the webhook.
+        damaged: Files of the request log that cannot be read, and were left out.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Verdict:
     retrain: bool = False
     why: str = ""
     num_undelivered: int = 0
+    damaged: tuple[str, ...] = ()
 
     def save(self, folder: str | Path) -> None:
         """Write the verdict into a report's folder."""

@@ -44,6 +44,10 @@ def write(
         }
     )
     _add_consequences(page, verdict, undelivered)
+    for path in verdict.damaged:
+        page.text(
+            f"Left out, because it cannot be read: {path}. Move it away; the other files do not depend on it.", "warn"
+        )
     if comparison is not None:
         _add_findings(page, verdict, comparison)
         _add_checks(page, comparison.checks)
