@@ -33,14 +33,21 @@ def check(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> Non
 
 @monitor.command()
 @run_file_options
-def status(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> None:
+@click.option("--prometheus", is_flag=True, help="Print metrics in Prometheus' text format.")
+def status(run_file: str, profile: str | None, overrides: tuple[str, ...], prometheus: bool) -> None:
     """Say how the model stands: its incident, the newest windows, alerts that wait, and what holds a retraining."""
     loaded = load_run_file(run_file, profile, overrides)
     from monitoring.incidents.standing import standing
 
     state = state_of(loaded)
     if state is None:
-        click.echo(f"no check of '{loaded.run.name}' was made yet; `estafet monitor check {run_file}` makes one.")
+        told = f"no check of '{loaded.run.name}' was made yet; `estafet monitor check {run_file}` makes one."
+        click.echo(told, err=prometheus)
+        return
+    if prometheus:
+        from monitoring.incidents.exposition import metrics
+
+        click.echo(metrics(state, loaded.run.name), nl=False)
         return
     _print_standing(standing(state, loaded.run.name), run_file)
 

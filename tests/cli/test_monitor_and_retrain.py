@@ -104,3 +104,24 @@ def test_retrainings_are_listed_with_what_came_of_them(run_file, state):
     state.end_retraining("toy", "abc", outcome="kept", why="w", version=1, now_s=1_700_000_060.0)
 
     assert "after version 1: kept" in output(retrain, "list", run_file)
+
+
+def test_metrics_are_in_prometheus_form_with_the_names_escaped(run_file, tmp_path):
+    made = MonitorState(tmp_path / "work" / "monitor" / "toy")
+    name = 'a"b\\c\n\x00d'
+    window = JudgedWindow(1, 2_000_000, 1200, "drift", 0.62)
+    found = [Check(name, "ks", 1e-9, 0.62, 0.1), Check(name, "out_of_range", 1e-9, 0.7, 0.1)]
+    judged = Judgement("toy", 3, window, found, None)
+    policy.record(made, judged, Monitor(), Telling(("slack SLACK",)), now_s=5.0)
+
+    lines = output(monitor, "status", run_file, "--prometheus").splitlines()
+
+    for line in (
+        "# TYPE estafet_drift_effect gauge",
+        'estafet_drift_effect{column="a\\"b\\\\c??d",model="toy",version="3"} 0.7',
+        'estafet_drift_incident_open{model="toy"} 1',
+        'estafet_drift_alerts_waiting{model="toy",receiver="slack SLACK"} 1',
+        'estafet_drift_windows_total{model="toy",verdict="drift"} 1',
+        'estafet_drift_last_window_timestamp_seconds{model="toy"} 5.0',
+    ):
+        assert line in lines
