@@ -7,8 +7,9 @@ import time
 
 import click
 
-from cli.monitor import local, state_of
 from cli.options import load_run_file, run_file_options
+from cli.watching.standing import state_of
+from cli.watching.times import local
 from estafet.errors import ConfigError
 
 

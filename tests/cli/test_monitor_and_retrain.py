@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from cli.monitor import monitor
 from cli.retrain import retrain
+from cli.watching.times import pause_of
 from estafet.errors import ConfigError
 from estafet.runfile.monitor import Monitor
 from monitoring.detection.drift import Check
@@ -125,3 +126,49 @@ def test_metrics_are_in_prometheus_form_with_the_names_escaped(run_file, tmp_pat
         'estafet_drift_last_window_timestamp_seconds{model="toy"} 5.0',
     ):
         assert line in lines
+
+
+def test_a_watch_checks_and_writes_metrics_whatever_becomes_of_the_check(run_file, state, tmp_path):
+    """Nothing is served in this workspace, so each check ends with an error."""
+    result = CliRunner().invoke(
+        monitor, ["watch", run_file, "--every", "1s", "--checks", "1", "--metrics-file", str(tmp_path / "m.prom")]
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "the check ended with status" in result.output
+    assert 'estafet_drift_incident_open{model="toy"} 1' in (tmp_path / "m.prom").read_text()
+
+
+def test_a_backtest_prints_its_windows_and_their_sum(run_file, monkeypatch):
+    from datetime import UTC, datetime
+
+    from monitoring.replay.backtest import Replayed
+
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    asked = {}
+
+    def replay(settings, versions, requests_dir, labels, **times):
+        asked.update(times, votes=settings.policy.votes)
+        return [
+            Replayed(at, 1, 900, "drift", 0.2, "age: distribution 0.20", False, False, False),
+            Replayed(at, 1, 800, "drift", 0.3, "[b]age: distribution 0.30", True, False, False, "no labels: none"),
+        ]
+
+    monkeypatch.setattr("monitoring.replay.backtest.backtest", replay)
+    told = output(
+        monitor, "backtest", run_file, "--since", "2026-01-01T00:00+00:00", "--until", "2026-01-02T00:00+00:00",
+        "--every", "90m", "--set", "monitor.policy.votes=1",
+    )  # fmt: skip
+
+    assert asked == {
+        "since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC),
+        "every": pause_of("1.5h"), "votes": 1,
+    }  # fmt: skip
+    assert "incident: [b]age" in told
+    assert "2 windows, 2 with findings, 1 incidents, 0 retrainings" in told
+
+
+@pytest.mark.parametrize("text", ["", "5", "h", "-1h", "0m", "1 week"])
+def test_what_is_no_length_of_time_is_refused(text):
+    with pytest.raises(ConfigError, match="no length of time"):
+        pause_of(text)

@@ -1,0 +1,1 @@
+"""The sub-commands of `estafet monitor` beside `check`."""
