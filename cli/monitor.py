@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.options import load_run_file, run_file_options
-from cli.watching.schedule import backtest, watch
+from cli.watching.schedule import backtest, tune_policy, watch
 from cli.watching.standing import history, status
 
 
@@ -25,5 +25,5 @@ def check(run_file: str, profile: str | None, overrides: tuple[str, ...]) -> Non
     run_in_sight(loaded, "monitoring", run_monitoring)
 
 
-for command in (status, watch, history, backtest):
+for command in (status, watch, history, backtest, tune_policy):
     monitor.add_command(command)

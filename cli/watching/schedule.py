@@ -1,4 +1,4 @@
-"""`estafet monitor watch` and `backtest`: checks on a schedule, from now on or in the past."""
+"""`estafet monitor watch`, `backtest` and `tune-policy`: checks on a schedule, from now on or in the past."""
 
 from __future__ import annotations
 
@@ -69,6 +69,43 @@ def backtest(
     Try another policy with --set, as --set monitor.policy.votes=1.
     """
     loaded = load_run_file(run_file, profile, overrides)
+    found = _replayed(loaded, since, until, every)
+    if as_json:
+        for each in found:
+            click.echo(json.dumps({**vars(each), "at": each.at.isoformat()}))
+        return
+    _print_replay(found)
+
+
+@click.command("tune-policy")
+@run_file_options
+@click.option("--since", required=True, metavar="TIME", help="When the stable time begins: a date, or 7d, 48h ago.")
+@click.option("--until", metavar="TIME", help="When it ends; now where it is not given.")
+@click.option("--every", default="6h", show_default=True, metavar="TIME", help="Pause between two checks.")
+@click.option(
+    "--rate", default=0.005, show_default=True, type=click.FloatRange(0, 1), help="Wanted share of false alarms."
+)
+def tune_policy(
+    run_file: str,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    since: str,
+    until: str | None,
+    every: str,
+    rate: float,
+) -> None:
+    """Propose monitor.detect.min_effect, from a time in which nothing drifted."""
+    loaded = load_run_file(run_file, profile, overrides)
+    from monitoring.replay.tuning import propose
+
+    found = propose(_replayed(loaded, since, until, every), rate)
+    click.echo(f"{found.num_alarms} of {found.num_windows} stable windows have findings by the present policy")
+    click.echo(f"monitor.detect.min_effect: {found.min_effect:g} leaves {found.num_left}")
+    click.echo(f"it is {loaded.run.monitor.detect.min_effect:g} now; try it: `estafet monitor backtest {run_file} "
+               f"--since {since} --set monitor.detect.min_effect={found.min_effect:g}`")  # fmt: skip
+
+
+def _replayed(loaded: LoadedRunFile, since: str, until: str | None, every: str) -> list[Replayed]:
     from estafet.runfile.steps import DriftSettings, settings_for
     from estafet.versions import find_versions
     from monitoring.replay.backtest import backtest as replay
@@ -78,7 +115,7 @@ def backtest(
     settings = DriftSettings.model_validate(settings_for("detect_drift", loaded.run))
     labels = loaded.absolute(settings.labels) if settings.labels else None
     folder = loaded.models_dir / loaded.run.name
-    found = replay(
+    return replay(
         settings,
         find_versions(folder) if folder.is_dir() else {},
         loaded.workspace / "requests",
@@ -87,11 +124,6 @@ def backtest(
         until=time_of(until, now) if until else now,
         every=pause_of(every),
     )
-    if as_json:
-        for each in found:
-            click.echo(json.dumps({**vars(each), "at": each.at.isoformat()}))
-        return
-    _print_replay(found)
 
 
 def _write_metrics(loaded: LoadedRunFile, path: str | None) -> None:

@@ -172,3 +172,19 @@ def test_a_backtest_prints_its_windows_and_their_sum(run_file, monkeypatch):
 def test_what_is_no_length_of_time_is_refused(text):
     with pytest.raises(ConfigError, match="no length of time"):
         pause_of(text)
+
+
+def test_a_proposal_says_what_it_leaves_and_how_to_try_it(run_file, monkeypatch):
+    from datetime import UTC, datetime
+
+    from monitoring.replay.backtest import Replayed
+
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    past = [Replayed(at, 1, 900, "drift" if e else "ok", e, "", False, False, False) for e in (0.2, *[0.0] * 99)]
+    monkeypatch.setattr("monitoring.replay.backtest.backtest", lambda *_, **__: past)
+
+    told = output(monitor, "tune-policy", run_file, "--since", "10d", "--rate", "0.01")
+
+    assert "1 of 100 stable windows have findings" in told
+    assert "monitor.detect.min_effect: 0.1 leaves 1" in told
+    assert "--set monitor.detect.min_effect=0.1`" in told

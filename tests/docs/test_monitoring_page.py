@@ -36,7 +36,7 @@ def test_its_table_has_every_check_with_the_smallest_effect_that_counts():
 
 
 def test_its_commands_are_commands():
-    assert set(re.findall(r"estafet monitor (\w+)", PAGE)) <= set(monitor.commands)
+    assert set(re.findall(r"estafet monitor ([\w-]+)", PAGE)) <= set(monitor.commands)
 
 
 def test_its_metrics_are_those_that_are_printed():
