@@ -15,6 +15,7 @@ from components.tune.running.budget import EndedBy, spent_s
 from components.tune.running.interruption import listening
 from components.tune.running.results import results
 from components.tune.running.run import run
+from components.tune.running.search import Search
 from components.tune.running.trials import WARM_START, Trials
 from components.tune.study import staged
 from estafet.telemetry import Progress
@@ -52,6 +53,7 @@ class Rounds:
     Attributes:
         trials: What all trials share.
         scratch: The step's folder, which survives a kill.
+        first: The search of the first round.
         tracker: Tracker of the step's own run.
         progress: Told how far it is.
         foreseen: What all was expected to take, in words; empty where it goes on.
@@ -60,6 +62,7 @@ class Rounds:
 
     trials: Trials
     scratch: Path
+    first: Search
     tracker: Tracker
     progress: Progress
     foreseen: str = ""
@@ -87,11 +90,10 @@ class Rounds:
     def _one(self, share: float, growth: Growth | None, spent: float) -> Round:
         hours = self.trials.settings.hours
         left = None if hours is None else hours - spent / 3600
-        trials = self.trials
+        trials, search = self.trials, self.first
         if growth is not None:
             trials = trials.within(num_trials=len(growth.points), hours=left)
-        first = growth.points if growth else ()
-        search = trials.search(self.scratch, share, first=first)
+            search = trials.search(self.scratch, share, first=growth.points)
         workers, name = trials.settings.workers, f"{100 * share:g} %" if growth else ""
         with TrialRuns(self.tracker, trials.objective.metric, self.scratch, name) as runs:
             ended_by = run(

@@ -14,6 +14,7 @@ from components.tune.proof.halving import race_for
 from components.tune.result import Cost, Study, TrialResult
 from components.tune.rounds import Round, Rounds
 from components.tune.running.budget import finished
+from components.tune.running.search import Search
 from components.tune.running.trials import Trials
 from components.tune.slices import Slice, taken_by
 from components.tune.study import border, pruning, space
@@ -64,7 +65,8 @@ def tune(
     manifest = trials.manifest
     tracker.log_dataset(manifest.name, manifest.version, str(dataset_folder), "tuning")
     progress("reading the examples")
-    rounds = Rounds(trials, scratch, tracker, progress, *_foreseen(trials, scratch)).run()
+    search = trials.search(scratch, trials.first_share)
+    rounds = Rounds(trials, scratch, search, tracker, progress, *_foreseen(trials, search)).run()
     progress("writing the study")
     study = _study(trials, rounds)
     study.save(out_folder)
@@ -76,14 +78,14 @@ def tune(
     return study
 
 
-def _foreseen(trials: Trials, scratch: Path) -> tuple[str, float]:
+def _foreseen(trials: Trials, first: Search) -> tuple[str, float]:
     """Return what the tuning will take, in words, and the seconds of its proof; a few steps tell what an example costs.
 
     Nothing is known where the model's defaults cannot be trained, or told where a search goes on.
     """
     settings = trials.settings
     share = trials.first_share
-    if finished(trials.search(scratch, share).study):
+    if finished(first.study):
         return "", 0.0  # the line of progress tells what is left
     slices = trials.slices(share)
     with contextlib.suppress(StepFailed):  # the trial with the defaults will say so itself

@@ -29,7 +29,7 @@ class Detect(Section):
 
     alpha: float = Field(0.001, gt=0, lt=1)
     """Probability of a false finding in a window, corrected for the number of checks."""
-    min_effect: float = Field(0.10, gt=0, lt=1)
+    min_effect: float = Field(0.09, gt=0, lt=1)
     """Smallest effect (a distance between distributions, from 0 to 1) that counts."""
     domain: bool = True
     """Whether a classifier tries to tell the requests from the training data: it alone sees columns that no longer go

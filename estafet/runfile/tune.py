@@ -76,8 +76,8 @@ class Proof(Section):
     """Number of epochs of those that come furthest. Where it is not given: `tune.epochs`, or with halving a third of
     them, since an epoch of all data has the steps of several on the slice."""
     halving: bool = True
-    """Whether a trial ends as soon as others before it were better after as many epochs, so that all are compared early
-    and only the best late."""
+    """Whether a trial ends as soon as one before it was better after as many epochs, so that all are compared early and
+    only the best late."""
 
 
 def _one_is_a_list(value: Any) -> Any:

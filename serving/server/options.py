@@ -22,6 +22,7 @@ class Options:
         requests_dir: The request log's folder, or None to log nothing.
         log_sample_rate: Share of the requests that are logged.
         log_flush_s: Seconds after which logged requests are on disk.
+        log_max_bytes: Size of the request log beyond which its oldest files are deleted.
         poll_s: Seconds between two looks for new versions; 0 looks once, less never.
         announce: File that says `{"host": …, "port": …, "grpc_port": …}` as soon as the server listens.
         parent_pid: Process with which the server ends.
@@ -67,6 +68,7 @@ class Options:
     requests_dir: Path | None = None
     log_sample_rate: float = 1.0
     log_flush_s: float = 5.0
+    log_max_bytes: int = 10 * 2**30
     poll_s: float = 1.0
     announce: Path | None = None
     parent_pid: int | None = None

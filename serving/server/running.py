@@ -222,7 +222,12 @@ def _request_log(options: Options) -> RequestLog | None:
         return None
     from serving.request_log import RequestLog
 
-    return RequestLog(options.requests_dir, sample_rate=options.log_sample_rate, flush_s=options.log_flush_s)
+    return RequestLog(
+        options.requests_dir,
+        sample_rate=options.log_sample_rate,
+        flush_s=options.log_flush_s,
+        max_disk_bytes=options.log_max_bytes,
+    )
 
 
 @contextlib.contextmanager

@@ -186,5 +186,5 @@ def test_a_proposal_says_what_it_leaves_and_how_to_try_it(run_file, monkeypatch)
     told = output(monitor, "tune-policy", run_file, "--since", "10d", "--rate", "0.01")
 
     assert "1 of 100 stable windows have findings" in told
-    assert "monitor.detect.min_effect: 0.1 leaves 1" in told
-    assert "--set monitor.detect.min_effect=0.1`" in told
+    assert "monitor.detect.min_effect: 0.09 leaves 1" in told
+    assert "--set monitor.detect.min_effect=0.09`" in told

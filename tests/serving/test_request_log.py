@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -44,8 +44,7 @@ def classified(num_rows: int = 2, request_id: str = "r", when: datetime = WHEN) 
         "confidence": np.full(num_rows, 0.75, np.float32),
         "probabilities": np.zeros((num_rows, 2), np.float32),
     }
-    ids = tuple(f"{request_id}-{k}" for k in range(num_rows))
-    return Batch("m", 3, CLASSIFIER, ids, when, inputs, outputs)
+    return Batch("m", 3, CLASSIFIER, request_id, num_rows, when.timestamp(), inputs, outputs, 1000)
 
 
 def test_each_instance_is_a_row_with_raw_inputs_and_the_prediction(tmp_path):
@@ -102,7 +101,7 @@ def test_a_request_without_a_common_first_axis_is_not_logged():
 def test_every_row_is_accounted_for(tmp_path):
     """5 rows fit into the queue, a sixth and seventh do not; a batch that breaks the signature is counted as bad."""
     log = RequestLog(tmp_path, max_queued_rows=5, flush_s=60)
-    bad = Batch("m", 3, CLASSIFIER, ("b-0",), WHEN, {"size": np.zeros((1, 2), np.float32)}, {})
+    bad = Batch("m", 3, CLASSIFIER, "b", 1, WHEN.timestamp(), {"size": np.zeros((1, 2), np.float32)}, {}, 0)
     for batch in (classified(2), classified(2), bad, classified(2)):
         log.log(batch)
     log.close()
@@ -111,6 +110,7 @@ def test_every_row_is_accounted_for(tmp_path):
 
     assert counts == {
         "seen": 7, "sampled_out": 0, "dropped_full": 2, "dropped_bad": 1, "written": 4, "write_errors": 0, "files": 1,
+        "files_removed": 0,
     }  # fmt: skip
     assert log.counts.lost == 3
 
@@ -155,6 +155,58 @@ def test_sampling_keeps_the_same_instances_everywhere(tmp_path):
     assert sorted(table["request_id"].to_pylist()) == sorted(f"r-{index}" for index in kept)
     assert table.filter(pa.compute.equal(table["request_id"], f"r-{kept[-1]}"))["size"].to_pylist() == [kept[-1]]
     assert log.counts.sampled_out == 10_000 - len(kept)
+
+
+def test_series_of_different_lengths_share_a_file(tmp_path):
+    signature = Signature({"values": TensorSpec("t:0", "float", (None, None))}, {"forecast": spec("float")})
+    log = RequestLog(tmp_path, flush_s=60)
+    for length in (2, 3, 2):
+        values = np.full((1, length), length, np.float32)
+        log.log(batch_of("m", 1, signature, f"r{length}", {"values": values}, {"forecast": np.ones(1)}))
+    log.close()
+
+    assert sorted(layout.read(tmp_path, "m")["values"].to_pylist()) == [[2, 2], [2, 2], [3, 3, 3]]
+    assert log.counts.files == 1
+
+
+def test_a_request_around_the_hour_lies_in_its_own_hour(tmp_path):
+    log = RequestLog(tmp_path, flush_s=60)
+    log.log(classified(1, "a", WHEN))
+    log.log(classified(1, "b", WHEN + timedelta(seconds=2)))
+    log.close()
+
+    folders = {path.parent.parent.name: path.parent.name for path in tmp_path.rglob("*.parquet")}
+
+    assert folders == {"dt=2026-03-01": "hour=23", "dt=2026-03-02": "hour=00"}
+
+
+def test_many_requests_are_as_many_rows_in_their_order(tmp_path):
+    """More requests than one table takes: 2 · 500 + 200."""
+    log = RequestLog(tmp_path, flush_s=60)
+    for number in range(1200):
+        log.log(classified(1, f"r{number}"))
+    log.close()
+
+    (file,) = tmp_path.rglob("*.parquet")
+    assert pq.read_table(file)["request_id"].to_pylist() == [f"r{number}-0" for number in range(1200)]
+
+
+def test_the_oldest_files_go_when_the_log_has_filled_its_share_of_the_disk(tmp_path):
+    sizes = RequestLog(tmp_path / "one", flush_s=60)
+    sizes.log(classified(1))
+    sizes.close()
+    (one,) = (path.stat().st_size for path in (tmp_path / "one").rglob("*.parquet"))
+    bound = int(4.5 * one)
+
+    for hour in range(8):
+        log = RequestLog(tmp_path / "log", flush_s=60, max_disk_bytes=bound)
+        log.log(classified(1, f"r{hour}", WHEN + timedelta(hours=hour)))
+        log.close()
+
+    kept = layout.read(tmp_path / "log", "m")["request_id"].to_pylist()
+    size = sum(path.stat().st_size for path in (tmp_path / "log").rglob("*.parquet"))
+    assert kept == [f"r{hour}-0" for hour in (4, 5, 6, 7)]
+    assert size <= bound
 
 
 def test_a_file_says_what_was_lost_until_then(tmp_path):

@@ -12,16 +12,15 @@ from estafet.runfile.tune import Tune
 
 NUM_RUNGS = 3
 SHARE_OF_EPOCHS = 1 / 3
-NUM_BETTER_TO_END = 2
 
 
 @dataclass
 class Race:
     """Candidates that are trained one after the other, the best of the slice first.
 
-    At the first rung a candidate ends if enough of those before it were better there, at the later ones if one was. So
-    the first candidate is trained to the end, and any that overtakes all before it: as in asynchronous successive
-    halving, but that it never goes back to one that was ended.
+    A candidate ends at the first rung at which one of those before it was better. So the first candidate is trained to
+    the end, and any that overtakes all before it: as in asynchronous successive halving, but that it never goes back to
+    one that was ended.
 
     Attributes:
         rungs: Epochs at which candidates are compared, rising; the last is that of those that come furthest.
@@ -40,25 +39,19 @@ class Race:
         """Number of epochs of those that come furthest."""
         return self.rungs[-1]
 
-    def ends(self, curve: Sequence[float], num_better: int = NUM_BETTER_TO_END) -> bool:
-        """Whether a candidate ends after the last epoch of its curve.
-
-        Args:
-            curve: The watched metric after each epoch so far.
-            num_better: Number of earlier candidates that must have been better at the first rung.
-        """
+    def ends(self, curve: Sequence[float]) -> bool:
+        """Whether a candidate ends after the last epoch of its curve, which has the watched metric of each so far."""
         rung = len(curve)
         if rung >= self.epochs:
             return True
         if rung not in self.rungs:
             return False
-        value, enough = best_until(curve, rung, self.maximised), num_better if rung == self.rungs[0] else 1
-        before = self._reached.get(rung, [])
-        return sum(other > value if self.maximised else other < value for other in before) >= enough
+        value = best_until(curve, rung, self.maximised)
+        return any(other > value if self.maximised else other < value for other in self._reached.get(rung, []))
 
-    def is_over(self, curve: Sequence[float], num_better: int = NUM_BETTER_TO_END) -> bool:
+    def is_over(self, curve: Sequence[float]) -> bool:
         """Whether a candidate that got as far as this curve has ended there or before."""
-        return any(self.ends(curve[:epochs], num_better) for epochs in range(1, len(curve) + 1))
+        return any(self.ends(curve[:epochs]) for epochs in range(1, len(curve) + 1))
 
     def add(self, curve: Sequence[float]) -> None:
         """Let later candidates be compared with this one."""

@@ -10,7 +10,7 @@ from components.tune.looking import pace
 from components.tune.objective import Objective
 from components.tune.proof.agreement import kendall, spearman
 from components.tune.proof.candidates import Candidate, candidates, standings
-from components.tune.proof.halving import NUM_BETTER_TO_END, race_for
+from components.tune.proof.halving import race_for
 from components.tune.proof.retraining import Retrained, Retraining
 from components.tune.proof.standing import Course, best_until, places
 from components.tune.proof.verdict import Found, regret, verdict
@@ -87,8 +87,7 @@ def _train_all(
             line = pace.proof_line(at + 1, len(chosen), trial=trial, best=best, metric=metric)
             progress(line, at + (done or 0) / (total or 1), len(chosen))
 
-        num_better = NUM_BETTER_TO_END if candidate.place == "best" else 1
-        found = retraining.train(complete(dict(candidate.trial.hyperparameters)), num_better, told)
+        found = retraining.train(complete(dict(candidate.trial.hyperparameters)), told)
         if candidate.may_win and not found.failed:
             retraining.race.add(found.curve)
         pairs.append((candidate, found))
@@ -118,7 +117,8 @@ class _Compared:
         rho, winner = spearman(on_slice, standing), self._winner()
         lost = self._regret(winner)
         share = settings.proof.share
-        found = Found(len(self.pairs), rho, lost, self.own, winner, slice_share, share, self.failed)
+        grows = settings.subsample.share == "auto"
+        found = Found(len(self.pairs), rho, lost, self.own, winner, slice_share, share, self.failed, grows)
         order = sorted(range(len(self.pairs)), key=lambda i: (self._number(i) != winner, -standing[i]))
         return ProofResult(
             share=share,

@@ -62,20 +62,19 @@ class Retraining:
     folder: Path
     seed: int
 
-    def train(self, hyperparameters: Mapping[str, Any], num_better: int, progress: Progress) -> Retrained:
+    def train(self, hyperparameters: Mapping[str, Any], progress: Progress) -> Retrained:
         """Return how a candidate goes on more data; it is trained unless that is known already.
 
         Args:
             hyperparameters: All of them.
-            num_better: Number of earlier candidates behind which it ends.
             progress: Told how far it is.
         """
         path = self._path(hyperparameters)
         if path.is_file():
             kept = Retrained(**read_json(path))
-            if kept.failed or self.race.is_over(kept.curve, num_better):
+            if kept.failed or self.race.is_over(kept.curve):
                 return kept
-        found = self._train(hyperparameters, num_better, progress)
+        found = self._train(hyperparameters, progress)
         write_json(path, asdict(found))
         return found
 
@@ -83,12 +82,12 @@ class Retraining:
         """Whether it is known how a candidate goes, at least until others were better."""
         return self._path(hyperparameters).is_file()
 
-    def _train(self, hyperparameters: Mapping[str, Any], num_better: int, progress: Progress) -> Retrained:
+    def _train(self, hyperparameters: Mapping[str, Any], progress: Progress) -> Retrained:
         race, curve, begun, cpu_begun = self.race, [], time.monotonic(), time.process_time()
 
         def report(step: int, value: float) -> None:
             curve.append(value)
-            if len(curve) < race.epochs and race.ends(curve, num_better):
+            if len(curve) < race.epochs and race.ends(curve):
                 raise optuna.TrialPruned()
 
         try:

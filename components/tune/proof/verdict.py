@@ -26,6 +26,7 @@ class Found:
         slice_share: Share of the training split that the slice has.
         share: Share that the trials were trained on again.
         failed: The trials that failed there, and why.
+        grows: Whether the slice grows by itself as long as it can.
     """
 
     num_compared: int
@@ -36,6 +37,7 @@ class Found:
     slice_share: float
     share: float
     failed: Mapping[int, str]
+    grows: bool = False
 
     @property
     def enough(self) -> bool | None:
@@ -80,9 +82,10 @@ def _of_ranking(found: Found) -> str:
         return f"{again}: {rho}, so {slice_} was enough."
     if found.rho.high < LEAST_RHO:
         return f"{again}: {rho}, so {slice_} was too small; {_larger(found)}."
+    write = "write " if _can_grow(found) else ""
     return (
         f"{again}: {rho}. The interval reaches below {LEAST_RHO}, so {slice_} was too small to rely on; "
-        f"{_larger(found)}, or tune.proof.middle higher, which narrows the interval."
+        f"{_larger(found)}, or {write}tune.proof.middle higher, which narrows the interval."
     )
 
 
@@ -105,7 +108,13 @@ def _larger(found: Found) -> str:
     if found.slice_share >= found.share:
         return "it had as much as the proof: write tune.proof.share higher"
     share = min(found.share, GROWTH * found.slice_share)
-    return f"write tune.subsample.share: {share:g} (or auto)"
+    if _can_grow(found):
+        return f"it grows to {_percent(share)} by itself while tune.hours last"
+    return f"write tune.subsample.share: {share:g}{'' if found.grows else ' (or auto)'}"
+
+
+def _can_grow(found: Found) -> bool:
+    return found.grows and GROWTH * found.slice_share < found.share
 
 
 def _more(few: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -67,8 +68,8 @@ class Arrivals:
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
-        """Wake this loop."""
-        self._loop = loop
+        """Wake this loop, which runs in the calling thread."""
+        self._loop, self._thread = loop, threading.get_ident()
         self._leaving: list[_Call] = []
         self._arrived: deque[tuple[asyncio.Future[list[np.ndarray]], Future[list[np.ndarray]]]] = deque()
         self._woken = False
@@ -124,6 +125,10 @@ class Arrivals:
                 future.add_done_callback(partial(self._arrive, waiter))
 
     def _arrive(self, waiter: asyncio.Future[list[np.ndarray]], done: Future[list[np.ndarray]]) -> None:
+        if threading.get_ident() == self._thread:
+            if not waiter.done():
+                _settle(waiter, done)
+            return
         self._arrived.append((waiter, done))
         if not self._woken:
             self._woken = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -107,7 +108,7 @@ def fill(proto: Any, array: np.ndarray, *, as_content: bool = False) -> None:
         StatusError: UNIMPLEMENTED where the type has no form on the wire.
     """
     kind = _BY_DTYPE.get(array.dtype) or _of_text(array)
-    head = varint_field(1, kind.enum) + bytes_field(2, _shape_bytes(array.shape))
+    head = _head(kind.enum, array.shape)
     if kind.enum == 7:
         proto.MergeFromString(head)
         proto.string_val.extend(array.reshape(-1).tolist())
@@ -134,6 +135,12 @@ def _shape(proto: Any) -> tuple[int, ...] | None:
     if given.unknown_rank or len(sizes) > MAX_DIMS or any(size < 0 for size in sizes):
         return None
     return sizes if math.prod(size or 1 for size in sizes) < 2**63 else None
+
+
+@lru_cache(maxsize=1024)
+def _head(enum: int, shape: tuple[int, ...]) -> bytes:
+    """Return the first two fields: answers have few types and shapes, and each is much work."""
+    return varint_field(1, enum) + bytes_field(2, _shape_bytes(shape))
 
 
 def _shape_bytes(shape: Sequence[int]) -> bytes:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from serving.server.engine.batching.adaptive import Adaptive
-from serving.server.engine.batching.rowwise import mergeable_tensors
+from serving.server.engine.batching.rowwise import mergeable_tensors, steady_tensors
 from serving.server.engine.batching.upstream import ModelBatching
 from serving.server.engine.session import Runner
 from serving.server.models.whole import OLD_GRAPH, no_model
@@ -121,7 +121,9 @@ class SavedModel:
         outputs = {spec.tensor for signature in self.signatures.values() for spec in signature.outputs.values()}
         inputs = set(self._dtypes)
         free = {tensor for tensor, spec in specs.items() if spec.shape and spec.shape[0] is None}
-        return Adaptive(self._runner, (inputs & free) | (mergeable_tensors(graph_def, outputs, inputs) & free))
+        mergeable = (inputs & free) | (mergeable_tensors(graph_def, outputs, inputs) & free)
+        sized = {tensor for tensor in inputs & free if None not in specs[tensor].shape[1:]}
+        return Adaptive(self._runner, mergeable, steady=sized | steady_tensors(graph_def, outputs, inputs))
 
     def _runner(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Runner:
         runner = self._runners.get((feeds, fetches))

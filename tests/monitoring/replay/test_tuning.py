@@ -25,7 +25,7 @@ def test_the_largest_effects_that_may_remain_remain():
 
 
 def test_without_alarms_the_default_stays():
-    assert propose(windows(*[0.0] * 40), 0.05).min_effect == 0.1
+    assert propose(windows(*[0.0] * 40), 0.05).min_effect == 0.09
 
 
 def test_an_effect_on_a_step_does_not_count_by_the_proposal():

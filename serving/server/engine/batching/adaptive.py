@@ -4,6 +4,8 @@ It must change no answer and no error. So requests go together only where every 
 and other dimensions are equal, and nothing in the graph has effects; the first batches are run one by one as well, and
 where the answers differ the model is one whose rows depend on one another, and is never batched again. A batch that
 fails is run one by one, so that only the request that is wrong gets an error.
+
+What comes from an event loop, and is quick, is run on that loop: see `on_loop`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import Future
 
 import numpy as np
 
+from serving.server.engine.batching.on_loop import Coming, Durations, running_loop
 from serving.server.engine.batching.rows import joined, taken_apart
 from serving.server.engine.batching.scheduler import Pool, Queue, Task
 from serving.server.status import Code, StatusError
@@ -39,6 +42,7 @@ class Adaptive:
         runner: Callable[[tuple[str, ...], tuple[str, ...]], Run],
         mergeable: Collection[str],
         *,
+        steady: Collection[str] = (),
         num_threads: int = NUM_THREADS,
     ):
         """Start the threads.
@@ -46,9 +50,10 @@ class Adaptive:
         Args:
             runner: Gives the function that runs the graph on some feeds and fetches.
             mergeable: Names of the tensors that may be fed and fetched for several requests at once.
+            steady: Those of them that take as long for any values, for as many rows.
             num_threads: Number of runs at a time.
         """
-        self._runner, self._mergeable = runner, frozenset(mergeable)
+        self._runner, self._mergeable, self._steady = runner, frozenset(mergeable), frozenset(steady)
         self._pool = Pool(num_threads, "model")
         self._queues: dict[tuple[tuple[str, ...], tuple[str, ...]], _Batches] = {}
         self._lock = threading.Lock()
@@ -72,20 +77,53 @@ class Adaptive:
         with self._lock:
             if (names, fetches) not in self._queues:
                 may_merge = bool(names) and self._mergeable.issuperset((*names, *fetches))
-                self._queues[names, fetches] = _Batches(self._pool, self._runner(names, fetches), may_merge)
+                is_steady = may_merge and self._steady.issuperset((*names, *fetches))
+                self._queues[names, fetches] = _Batches(self._pool, self._runner(names, fetches), may_merge, is_steady)
             return self._queues[names, fetches]
 
 
 class _Batches:
-    def __init__(self, pool: Pool, run: Run, may_merge: bool):
-        self._run, self._may_merge, self._num_trials = run, may_merge, NUM_TRIALS
+    def __init__(self, pool: Pool, run: Run, may_merge: bool, is_steady: bool):
+        self._runner, self._may_merge, self._num_trials = run, may_merge, NUM_TRIALS
         self._queue = Queue(pool, self._process, max_batch_size=MAX_ROWS)
+        self._durations = Durations() if is_steady else None
+        self._coming = Coming(self._process_on_loop)
 
     def submit(self, arrays: list[np.ndarray], deadline: float | None) -> Future[list[np.ndarray]]:
         key, size = self._key(arrays)
         task = Task(arrays, size, deadline)
+        if key is not None and self._durations is not None and self._durations.is_quick(size):
+            loop = running_loop()
+            if loop is not None:
+                self._coming.add(loop, task, key)
+                return task.future
         self._queue.submit((task,), key)
         return task.future
+
+    def _process_on_loop(self, coming: list[tuple[Task, Hashable]]) -> None:
+        """Run here what may be, and queue the rest."""
+        lumps: dict[Hashable, list[Task]] = {}
+        for task, key in coming:
+            lumps.setdefault(key, []).append(task)
+        may_run = len(coming) == 1 or (len(lumps) == 1 and self._may_merge and self._num_trials <= 0)
+        num_rows = sum(task.size for task, _ in coming)
+        if may_run and num_rows <= MAX_ROWS and self._durations.is_quick(num_rows):
+            self._process([task for task, _ in coming])
+            return
+        for key, tasks in lumps.items():
+            try:
+                self._queue.submit(tasks, key)
+            except StatusError as error:
+                for task in tasks:
+                    task.fail(error)
+
+    def _run(self, arrays: list[np.ndarray], timeout_ms: int | None) -> list[np.ndarray]:
+        if self._durations is None:
+            return self._runner(arrays, timeout_ms)
+        started = time.perf_counter()
+        outputs = self._runner(arrays, timeout_ms)
+        self._durations.add(len(arrays[0]), time.perf_counter() - started)
+        return outputs
 
     def _key(self, arrays: list[np.ndarray]) -> tuple[object, int]:
         """Return what requests have in common that may go together, and the share of a full batch that this one is."""

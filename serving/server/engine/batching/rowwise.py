@@ -1,11 +1,12 @@
-"""Finds the outputs of a graph that may be computed for several requests at once.
+"""Finds the outputs of a graph that may be computed for several requests at once, and those that take a steady time.
 
-Nothing that has an effect, or is drawn at random, may lie on the way to them: then a run more or less would show.
+Nothing that has an effect, or is drawn at random, may lie on the way to the first: then a run more or less would show.
+No loop and nothing that unpacks lies on the way to the second: then the values would decide how long a run takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from tensorflow.python.framework import op_def_registry
@@ -44,6 +45,12 @@ HARMLESS = frozenset(
 )
 """Ops that TensorFlow calls stateful, and that change nothing which outlives a run."""
 
+LOOPS = frozenset(
+    ["While", "StatelessWhile", "NextIteration", "RefNextIteration", "For", "SymbolicGradient", "RemoteCall"]
+)
+UNPACKING = ("Decode", "Parse", "Regex", "StaticRegex", "Unicode", "Decompress", "Map")
+"""How the names of ops begin that make much of a few bytes, or may."""
+
 
 def mergeable_tensors(graph_def: Any, tensors: Collection[str], feeds: Collection[str]) -> set[str]:
     """Return those of `tensors` on whose way nothing but harmless ops lie.
@@ -53,6 +60,24 @@ def mergeable_tensors(graph_def: Any, tensors: Collection[str], feeds: Collectio
         tensors: Names of tensors that are fetched.
         feeds: Names of tensors that are fed; what lies behind them is not run.
     """
+    return _tensors(graph_def, tensors, feeds, _is_harmless_op)
+
+
+def steady_tensors(graph_def: Any, tensors: Collection[str], feeds: Collection[str]) -> set[str]:
+    """Return those of `tensors` that take as long to compute for any values, where the shapes are the same.
+
+    Args:
+        graph_def: The graph.
+        tensors: Names of tensors that are fetched.
+        feeds: Names of tensors that are fed; what lies behind them is not run.
+    """
+    return _tensors(graph_def, tensors, feeds, _is_steady_op)
+
+
+def _tensors(
+    graph_def: Any, tensors: Collection[str], feeds: Collection[str], is_good: Callable[[str], bool]
+) -> set[str]:
+    """Return those of `tensors` on whose way nothing but good ops lie, also in the functions that are called."""
     nodes = {node.name: node for node in graph_def.node}
     functions = {function.signature.name: function for function in graph_def.library.function}
     known: dict[str, bool] = {}
@@ -60,7 +85,7 @@ def mergeable_tensors(graph_def: Any, tensors: Collection[str], feeds: Collectio
     return {
         tensor
         for tensor in tensors
-        if all(_is_harmless(node, functions, known) for node in _on_the_way(tensor, nodes, fed))
+        if all(_is_good(node, functions, known, is_good) for node in _on_the_way(tensor, nodes, fed))
     }
 
 
@@ -79,19 +104,30 @@ def _node(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
-def _is_harmless(node: Any, functions: Mapping[str, Any], known: dict[str, bool]) -> bool:
-    if node.op not in functions and node.op not in HARMLESS:
-        definition = op_def_registry.get(node.op)
-        if definition is None or definition.is_stateful:
-            return False
-    return all(_is_harmless_function(name, functions, known) for name in _called(node, functions))
+def _is_harmless_op(op: str) -> bool:
+    if op in HARMLESS:
+        return True
+    definition = op_def_registry.get(op)
+    return definition is not None and not definition.is_stateful
 
 
-def _is_harmless_function(name: str, functions: Mapping[str, Any], known: dict[str, bool]) -> bool:
+def _is_steady_op(op: str) -> bool:
+    return op not in LOOPS and not op.startswith(UNPACKING)
+
+
+def _is_good(node: Any, functions: Mapping[str, Any], known: dict[str, bool], is_good: Callable[[str], bool]) -> bool:
+    if node.op not in functions and not is_good(node.op):
+        return False
+    return all(_is_good_function(name, functions, known, is_good) for name in _called(node, functions))
+
+
+def _is_good_function(
+    name: str, functions: Mapping[str, Any], known: dict[str, bool], is_good: Callable[[str], bool]
+) -> bool:
     if name not in known:
         known[name] = True  # a function that calls itself adds nothing
         known[name] = name in functions and all(
-            _is_harmless(node, functions, known) for node in functions[name].node_def
+            _is_good(node, functions, known, is_good) for node in functions[name].node_def
         )
     return known[name]
 

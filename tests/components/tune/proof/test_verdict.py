@@ -22,8 +22,8 @@ def test_regret_is_a_share_of_the_winners_value(own, winner, maximised, expected
     assert regret(own, winner, maximised) == pytest.approx(expected)
 
 
-def found(rho: Interval | None, slice_share: float = 0.2, share: float = 1.0) -> Found:
-    return Found(8, rho, 0.0, 3, 3, slice_share, share, {})
+def found(rho: Interval | None, slice_share: float = 0.2, share: float = 1.0, grows: bool = False) -> Found:
+    return Found(8, rho, 0.0, 3, 3, slice_share, share, {}, grows)
 
 
 @pytest.mark.parametrize(("low", "enough"), [(0.51, True), (0.5, False), (0.2, False)])
@@ -41,3 +41,21 @@ def test_no_more_than_the_proofs_share_is_advised():
     said = verdict(found(Interval(value=0.2, low=-0.4, high=0.4), slice_share=0.3, share=0.4))
 
     assert "tune.subsample.share: 0.4" in said
+
+
+@pytest.mark.parametrize(
+    ("slice_share", "high", "expected"),
+    [
+        (0.2, 0.4, "a slice of 20 % was too small; it grows to 40 % by itself while tune.hours last."),
+        (
+            0.2,
+            0.9,
+            "it grows to 40 % by itself while tune.hours last, or write tune.proof.middle higher, which narrows",
+        ),
+        (0.8, 0.4, "a slice of 80 % was too small; write tune.subsample.share: 1."),
+    ],
+)
+def test_a_slice_that_grows_by_itself_is_not_told_to(slice_share, high, expected):
+    said = verdict(found(Interval(value=0.2, low=-0.4, high=high), slice_share=slice_share, grows=True))
+
+    assert expected in said and "auto" not in said

@@ -67,21 +67,22 @@ def flat(*levels, epochs=10):
 
 @pytest.mark.parametrize(("name", "ended"), [("percentile", [None, 3, 3]), ("median", [None, None, 3])])
 def test_after_four_whole_trials_a_worse_one_ends_at_the_third_epoch(settings, name, ended):
-    """1 to 4 have the lower quartile 1.75 and the median 2.5; with 1.7, it is 1.7 and 2. Of 10 epochs, two are free."""
-    curves = flat(1, 2, 3, 4, 1.7, 1.9, 9)
+    """1 to 4 have the lower quartile 1.75 and the median 2.5; with 1.7, it is 1.7 and 2. Of 16 epochs, two are free."""
+    curves = flat(1, 2, 3, 4, 1.7, 1.9, 9, epochs=16)
 
-    assert run(pruning.pruner(settings(pruner=name), 10), curves) == [None] * 4 + ended
+    assert run(pruning.pruner(settings(pruner=name), 16), curves) == [None] * 4 + ended
 
 
-def test_of_five_epochs_only_the_first_is_free_but_one(settings):
+@pytest.mark.parametrize("epochs", [5, 15])
+def test_of_fewer_than_sixteen_epochs_only_the_first_is_free(settings, epochs):
     """With few epochs, the second is the first that is compared."""
-    assert run(pruning.pruner(settings(), 5), flat(1, 2, 3, 4, 9, epochs=5))[-1] == 2
+    assert run(pruning.pruner(settings(), epochs), flat(1, 2, 3, 4, 9, epochs=epochs))[-1] == 2
 
 
 def test_a_metric_that_is_maximised_is_pruned_the_other_way_round(settings):
     ended = run(pruning.pruner(settings(), 10), flat(1, 2, 3, 4, 9, 0.5), direction="maximize")
 
-    assert ended == [None] * 5 + [3]
+    assert ended == [None] * 5 + [2]
 
 
 def test_halving_ends_the_worse_half_at_the_rungs(settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from serving.server.engine.batching.rowwise import mergeable_tensors
+from serving.server.engine.batching.rowwise import mergeable_tensors, steady_tensors
 
 
 def graph_with(build) -> tuple[tf.compat.v1.GraphDef, str]:
@@ -73,3 +73,14 @@ def test_what_lies_behind_a_feed_does_not_count():
 
     assert mergeable_tensors(graph.as_graph_def(), ["y:0"], ["x:0"]) == set()
     assert mergeable_tensors(graph.as_graph_def(), ["y:0"], ["middle:0"]) == {"y:0"}
+
+
+def unpacked(x):
+    return tf.strings.to_number(tf.io.decode_base64(tf.strings.as_string(x)))
+
+
+@pytest.mark.parametrize(("build", "is_steady"), [(doubled, True), (read, True), (looped, False), (unpacked, False)])
+def test_where_values_decide_how_long_it_takes_the_time_is_not_steady(build, is_steady):
+    graph, name = graph_with(build)
+
+    assert (name in steady_tensors(graph, [name], ["x:0"])) == is_steady
