@@ -1,9 +1,9 @@
 """Runs requests on the event loop that they came to, where that can hold up nobody.
 
 A thread that is woken for 50 µs of work costs more than the work: handing over the interpreter's lock takes longer. So
-what comes from an event loop is run on that loop, where nothing but the number of rows decides how long the graph takes, and
-as many rows were quick before. It is run as soon as the loop has nothing else to do: gRPC brings requests one by one,
-many turns of the loop apart, and each would be a batch of its own (1,600 a second in place of 3,700).
+what comes from an event loop is run on that loop, where nothing but the number of rows decides how long the graph
+takes, and as many rows were quick before. It is run as soon as the loop has nothing else to do: gRPC brings requests
+one by one, many turns of the loop apart, and each would be a batch of its own (1,600 a second in place of 3,700).
 """
 
 from __future__ import annotations
