@@ -34,7 +34,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (Task.TABULAR_REGRESSION, "numeric", "float32"),
         (Task.IMAGE_CLASSIFICATION, "image", "int32"),
-        (Task.FORECASTING, "values", "float32"),
     ],
 )
 def test_tensorflow_js_answers_as_keras_does(task, name, dtype, node, formats_of, relay_of):

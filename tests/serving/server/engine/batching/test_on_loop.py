@@ -94,7 +94,7 @@ def test_one_bad_request_on_the_loop_fails_alone(start):
     adaptive = start(graph)
     trusted(graph, adaptive)
 
-    assert ask(adaptive, rows(1), rows(-1), rows(3), rows(4)) == [[2], "bad row", [6], [8]]
+    assert ask(adaptive, rows(1), rows(-1), rows(3), rows(4)) == [[2], "INVALID_ARGUMENT: bad row", [6], [8]]
 
 
 def test_a_graph_whose_time_the_values_decide_never_runs_on_the_loop(start):
